@@ -1,0 +1,44 @@
+# Everything sets itself up on a machine that has python3 (with venv), make and git.
+#   make run      a web.tap of ./run/www, served on loopback
+#   make test     lint, types, tests; the system tests where this is root and has systemd-nspawn and debootstrap
+#   make soak     the same with full counts, and the tables of docs/
+#   make bench    start-up and memory beside twistd and a bare script
+#   make install  commands, unit, generator and man pages below DESTDIR
+
+PYTHON ?= python3
+PREFIX ?= /usr
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+
+.PHONY: run test lint unit soak bench install clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install -q -e '.[tls,title]' --group lint --group test
+	touch $@
+
+run: $(STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" packaging/run-demo
+
+test: $(STAMP)
+	packaging/run-tests
+
+lint: $(STAMP)
+	packaging/run-lint
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+soak: $(STAMP)
+	TAPDAEMON_SOAK=1 packaging/run-tests
+
+bench: $(STAMP)
+	$(BIN)/python tests/benchmarks/startup.py
+
+install:
+	packaging/install "$(DESTDIR)" "$(PREFIX)" "$(PYTHON)"
+
+clean:
+	rm -rf .venv* build dist run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

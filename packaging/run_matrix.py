@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Runs unit and integration tests under every tested pair of Python and Twisted; reports a Python that is missing."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+FOLDER = PROJECT / ".venv-matrix"
+# Debian 12 and 13 have the first two; their python-daemon and sdnotify come with the first.
+PAIRS = (
+    ("3.11", ["Twisted[tls]==22.4.0", "python-daemon==2.3.2", "sdnotify==0.3.1", "click==8.1.3"]),
+    ("3.13", ["Twisted[tls]==24.11.0"]),
+    ("3.11", []),
+    ("3.12", []),
+    ("3.13", []),
+    ("3.14", []),
+)
+
+
+def interpreter(version: str) -> str | None:
+    """A Python of that version: on the PATH, or one of pyenv's."""
+    homes = sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python")))
+    for candidate in (shutil.which(f"python{version}"), *reversed(homes)):
+        if candidate and subprocess.run([candidate, "-c", "import venv"], capture_output=True).returncode == 0:
+            return candidate
+    return None
+
+
+def run(version: str, pins: list[str]) -> tuple[str, bool | None, str]:
+    """Name, outcome (None: not run) and last words of one pair."""
+    name = f"Python {version}, {pins[0] if pins else 'newest Twisted'}"
+    current = "{}.{}".format(*sys.version_info)
+    if not pins and version == current:
+        return name, None, "is what the tests ran under already"
+    python = interpreter(version)
+    if python is None:
+        return name, None, f"MISSING: there is no Python {version} here"
+    folder = FOLDER / f"{version}-{pins[0].partition('==')[2] if pins else 'newest'}"
+    stamp = folder / ".complete"
+    if not stamp.exists() or stamp.stat().st_mtime < (PROJECT / "pyproject.toml").stat().st_mtime:
+        commands = (
+            [python, "-m", "venv", "--clear", folder],
+            [folder / "bin/python", "-m", "pip", "install", "-q", "--upgrade", "pip>=25.1"],
+            [folder / "bin/python", "-m", "pip", "install", "-q", "-e", ".[tls,title]", "--group", "test", *pins],
+        )
+        for command in commands:
+            done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+            if done.returncode:
+                return name, False, done.stdout + done.stderr
+        stamp.touch()
+    done = subprocess.run(
+        [folder / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=PROJECT, capture_output=True, text=True,
+    )  # fmt: skip
+    words = done.stdout if done.returncode else done.stdout.strip().splitlines()[-1]
+    return name, done.returncode == 0, words
+
+
+with ThreadPoolExecutor(max_workers=2) as pool:
+    outcomes = list(pool.map(lambda pair: run(*pair), PAIRS))
+for name, passed, words in outcomes:
+    print(f"{name}: {words}" if passed is not False else f"{name} FAILED:\n{words}")
+sys.exit(any(passed is False for _, passed, _ in outcomes))

@@ -1,0 +1,145 @@
+"""mktap: make a tap from a maker or a .tac."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from tapdaemon.cli.reporting import leave
+from tapdaemon.errors import TapError, UsageError
+
+EPILOG = """\
+\b
+Examples:
+  mktap web --path /srv/www --listen tcp:8080
+  mktap -o /tmp/relay.tap portforward --port tcp:8000 --host 192.0.2.1 --dest_port 80
+  mktap -y site.tac
+"""
+
+
+class MakerCommands(click.Group):
+    """Every IServiceMaker plugin as a subcommand; the scan happens when one is asked for, or all are listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        from tapdaemon.core.makers import find_makers
+
+        return [maker.name for maker in find_makers()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        del ctx
+        return click.Command(
+            cmd_name,
+            callback=_with_maker,
+            params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+            add_help_option=False,
+            context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+        )
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        from tapdaemon.core.makers import find_makers
+
+        found = find_makers()
+        with formatter.section("Makers"):
+            formatter.write_dl([(maker.name, maker.description) for maker in found if not maker.failure])
+        broken = [(maker.name, maker.failure) for maker in found if maker.failure]
+        if broken:
+            with formatter.section("Makers that failed to import"):
+                formatter.write_dl(broken)
+
+
+@click.command(
+    cls=MakerCommands,
+    invoke_without_command=True,
+    epilog=EPILOG,
+    subcommand_metavar="MAKER [MAKER OPTIONS]",
+    add_help_option=True,
+)
+@click.option("-o", "--output", metavar="TAP", help="Where the tap is written (MAKER.tap in this folder).")
+@click.option("-n", "--appname", metavar="NAME", help="The application's name (the maker's).")
+@click.option("-u", "--uid", metavar="USER", help="User to run as, by name or number (the one who starts it).")
+@click.option("-g", "--gid", metavar="GROUP", help="Group to run as, by name or number.")
+@click.option("-a", "--append", metavar="TAP", help="Add the maker's service to this tap.")
+@click.option("-t", "--type", "style", metavar="STYLE", default="pickle", help="Style of the payload (pickle).")
+@click.option("-y", "--python", metavar="FILE", help="Take 'application' from a Python file.")
+@click.option("--include", metavar="PATH", multiple=True, help="A module or package that travels in the tap.")
+@click.option("--keep-state", metavar="TAP", help="Go on from the snapshots of this tap.")
+@click.option("-p", "--progress", is_flag=True, help="Say each step.")
+@click.option("--version", is_flag=True, help="Print the versions, and exit.")
+@click.pass_context
+def command(context: click.Context, /, *, version: bool, **options: Any) -> None:
+    """Make a tap: a Twisted application in a file, from a maker or a Python file."""
+    context.obj = options
+    if version:
+        import twisted
+
+        import tapdaemon
+
+        click.echo(f"mktap (tapdaemon) {tapdaemon.__version__}\nTwisted {twisted.__version__}")
+        context.exit()
+    if context.invoked_subcommand is None:
+        if not options["python"]:
+            raise UsageError("mktap", "no maker and no -y FILE", "see mktap --help for the makers")
+        _make(options, None, ())
+
+
+@click.pass_context
+def _with_maker(context: click.Context, arguments: tuple[str, ...]) -> None:
+    name = str(context.info_name)
+    if "--help" in arguments:
+        from tapdaemon.core.makers import choose, find_makers, maker_help
+
+        click.echo(maker_help(choose(find_makers(), name)))
+        return
+    _make(context.obj, name, arguments)
+
+
+def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]) -> None:
+    from tapdaemon.persist import making
+
+    progress = options.pop("progress")
+    if options["append"] and options["python"]:
+        raise UsageError("-a and -y", "both name an application to begin with", "give one")
+    request = making.Request(maker=maker, arguments=arguments, **_given(options))
+    made = making.make(request, os.environ, _say if progress else _quiet)
+    click.echo(making.describe(made))
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The request's own words: -a with a maker writes back to the tap that it appends to."""
+    if options["append"] and options["output"] is None:
+        options = options | {"output": options["append"]}
+    return options
+
+
+def _say(step: str) -> None:
+    click.echo(f"mktap: {step}", err=True)
+
+
+def _quiet(step: str) -> None:
+    del step
+
+
+def main() -> None:
+    """Entry point of the command."""
+    try:
+        from tapdaemon.persist import descriptions
+
+        descriptions.watch()  # before a maker imports serverFromString by name
+        command.main(prog_name="mktap", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        leave("mktap", UsageError("", error.format_message(), "see mktap --help"))
+    except click.Abort:
+        sys.exit(130)
+    except TapError as error:
+        leave("mktap", error)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""A tap's manifest as a page for people; it opens no file and imports nothing of Twisted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shlex
+from collections.abc import Iterator
+
+from tapdaemon.cli.reporting import printable
+from tapdaemon.tapfile.manifest import Manifest
+
+_WIDTH = 14
+
+
+def page(path: str, size: int, manifest: Manifest) -> str:
+    """Name, process, service tree with addresses, needs, recipe, lineage: a line or a few for each."""
+    return printable("\n".join(_lines(path, size, manifest)))
+
+
+def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
+    process, lineage = manifest.process, manifest.lineage
+    yield _row("tap", f"{path} ({size} bytes)")
+    yield _row("application", process.name)
+    yield _row("runs as", _identity(process.uid, process.gid))
+    yield _row("keeps", f"{manifest.keeps}, in style {manifest.style}")
+    yield from _rows("services", _services(manifest))
+    yield from _rows("listens on", (listen.address for listen in manifest.needs.listen))
+    yield from _rows("files", manifest.needs.files)
+    yield from _rows("needs", (f"{name} {version}" for name, version in manifest.needs.distributions))
+    yield from _rows("code", (member.name for member in manifest.members if member.name.startswith("code/")))
+    yield from _rows("recipe", _recipe(manifest))
+    yield _row("lineage", _lineage(manifest))
+    if lineage.base:
+        yield _row("base", lineage.base[:12])
+    yield from _rows("goes on from", (content[:12] for content in lineage.keeps))
+    yield from _rows("declares anew", lineage.moved)
+    yield _row("content", manifest.content[:12])
+
+
+def _row(name: str, value: str) -> str:
+    return f"{name:>{_WIDTH}}  {value}"
+
+
+def _rows(name: str, values: Iterator[str] | tuple[str, ...]) -> Iterator[str]:
+    for value in values:
+        yield _row(name, value)
+        name = ""
+
+
+def _identity(uid: int | str | None, gid: int | str | None) -> str:
+    if uid is None and gid is None:
+        return "whoever starts it"
+    return f"user {uid if uid is not None else '(unchanged)'}, group {gid if gid is not None else '(its own)'}"
+
+
+def _services(manifest: Manifest) -> Iterator[str]:
+    addresses: dict[str, list[str]] = {}
+    for listen in manifest.needs.listen:
+        addresses.setdefault(listen.service, []).append(listen.address)
+    for service in manifest.services:
+        where = ", ".join(addresses.get(service.path, ()))
+        yield f"{service.path}  {service.type.rpartition('.')[2]}" + (f"  {where}" if where else "")
+
+
+def _recipe(manifest: Manifest) -> Iterator[str]:
+    if manifest.recipe is None:
+        return
+    if manifest.recipe.python is not None:
+        yield f"Python file {manifest.recipe.python}"
+    for step in manifest.recipe.steps:
+        yield shlex.join([step.maker, *step.arguments])
+    yield f"in {manifest.recipe.folder}"
+
+
+def _lineage(manifest: Manifest) -> str:
+    lineage = manifest.lineage
+    moment = dt.datetime.fromtimestamp(lineage.time, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    generation = f", generation {lineage.generation}" if lineage.generation else ""
+    return f"{lineage.reason} {moment} by {lineage.writer or 'an unknown writer'}{generation}"

@@ -1,0 +1,103 @@
+"""tapctl: look at taps.  Looking never runs: nothing that a tap names is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+
+from tapdaemon.cli.reporting import leave, printable
+from tapdaemon.errors import TapError, UsageError
+from tapdaemon.tapfile import folders
+from tapdaemon.tapfile.container import TapFile
+from tapdaemon.tapfile.manifest import dump
+
+EPILOG = """\
+\b
+Examples:
+  tapctl list
+  tapctl show web             the installed tap NAME
+  tapctl show ./web.tap       a file: its path has a / or ends in .tap
+"""
+
+
+@click.group(epilog=EPILOG)
+@click.version_option(package_name="tapdaemon", prog_name="tapctl")
+def command() -> None:
+    """Look at taps, and at the state of their units."""
+
+
+@command.command()
+@click.argument("tap")
+@click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
+def show(tap: str, *, as_json: bool) -> None:
+    """Print what TAP holds, from its manifest alone."""
+    from tapdaemon.cli.show import page
+
+    path = locate(tap)
+    with TapFile(path, None) as file:
+        if as_json:
+            value = json.loads(dump(file.manifest)) | {"path": path, "content": file.manifest.content}
+            click.echo(json.dumps(value, indent=2))
+        else:
+            click.echo(page(path, file.status.st_size, file.manifest))
+
+
+def locate(tap: str) -> str:
+    """A bare word is a NAME; a path has a / or ends in .tap."""
+    if "/" in tap or tap.endswith(folders.SUFFIX):
+        return tap
+    return folders.find(tap)
+
+
+@command.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_taps(*, as_json: bool) -> None:
+    """List the taps in /etc/tap, /run/tap and /usr/lib/tap, with the state of their units."""
+    from tapdaemon.unit.state import states
+
+    found = dict(folders.installed())
+    told = states(list(found))
+    rows = [
+        {"name": name, "path": path, "state": told[name], "listens": _addresses(path)} for name, path in found.items()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    widths = [max([len(str(row[key])) for row in rows] + [len(key)]) for key in ("name", "state", "path")]
+    click.echo(f"{'NAME':<{widths[0]}}  {'STATE':<{widths[1]}}  {'PATH':<{widths[2]}}  LISTENS")
+    for row in rows:
+        line = f"{row['name']:<{widths[0]}}  {row['state']:<{widths[1]}}  {row['path']:<{widths[2]}}  {row['listens']}"
+        click.echo(printable(line))
+
+
+def _addresses(path: str) -> str:
+    """What a tap listens on, or what is wrong with it: one bad tap does not hide the others."""
+    try:
+        with TapFile(path, None) as file:
+            return ", ".join(listen.address for listen in file.manifest.needs.listen)
+    except TapError as error:
+        return f"({error.reason})"
+
+
+def main() -> None:
+    """Entry point of the command."""
+    try:
+        command.main(prog_name="tapctl", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        leave("tapctl", UsageError("", error.format_message(), "see tapctl --help"))
+    except click.Abort:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has seen enough
+        sys.exit(141)
+    except TapError as error:
+        leave("tapctl", error)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Imports the application's own modules from memory, as the tap's code/ holds them; it reads no file.
+
+The modules are read once, when the tap is, so replacing the file never touches a running process (zipimport fails
+there: "bad local file header").
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import CodeType, ModuleType
+
+from tapdaemon.errors import NoApplicationError, TapError, UnreadableError, os_reason
+
+
+class CodeImporter(MetaPathFinder, InspectLoader):
+    """Finds and loads modules from sources in memory.
+
+    :param sources: path below code/ (``shop/views.py``) to its bytes.
+    :param origins: where a source came from, for `__file__` and tracebacks; by default its place in the tap.
+    """
+
+    def __init__(self, sources: Mapping[str, bytes], origins: Mapping[str, str] | None = None) -> None:
+        self._sources = dict(sources)
+        self._origins = dict(origins or {})
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        del path, target
+        place = self._place(fullname)
+        if place is None:
+            return None
+        spec = ModuleSpec(fullname, self, origin=self._origin(place), is_package=place.endswith("/__init__.py"))
+        spec.has_location = True
+        return spec
+
+    def is_package(self, fullname: str) -> bool:
+        return (self._place(fullname) or "").endswith("/__init__.py")
+
+    def get_source(self, fullname: str) -> str:
+        from importlib.util import decode_source
+
+        return decode_source(self._sources[self._require(fullname)])
+
+    def get_code(self, fullname: str) -> CodeType:
+        place = self._require(fullname)
+        return self.source_to_code(self._sources[place], self._origin(place))
+
+    def _require(self, fullname: str) -> str:
+        place = self._place(fullname)
+        if place is None:
+            raise ImportError(f"no module {fullname} in the tap", name=fullname)
+        return place
+
+    def _place(self, fullname: str) -> str | None:
+        stem = fullname.replace(".", "/")
+        return next((place for place in (f"{stem}/__init__.py", f"{stem}.py") if place in self._sources), None)
+
+    def _origin(self, place: str) -> str:
+        return self._origins.get(place, f"<tap>/code/{place}")
+
+    def modules(self) -> Iterator[str]:
+        for place in self._sources:
+            if place.endswith(".py"):
+                yield place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    def install(self) -> None:
+        """Let imports find these modules, before any of the same name on the path."""
+        sys.meta_path.insert(0, self)
+
+
+def tac_module(path: str) -> str:
+    """The module name under which a Python file's application lives: ``site.tac`` is ``tac_site``."""
+    import os
+    import re
+
+    return "tac_" + re.sub(r"\W", "_", os.path.basename(path).removesuffix(".tac").removesuffix(".py"))
+
+
+def run_tac(path: str) -> tuple[object, str, bytes]:
+    """Run a .tac file and take its `application`, as ``twistd -y`` does.
+
+    It runs as a module of its own, so that the functions and classes defined in it have a name to be saved by.
+
+    :returns: the application, the module's name and the file's bytes.
+    :raises UnreadableError, NoApplicationError: with the path.
+    """
+    from tapdaemon.core.application import is_application
+
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        raise UnreadableError(path, f"cannot be read: {os_reason(error)}", "look at the path of the .tac") from error
+    name = tac_module(path)
+    place = f"{name}.py"
+    CodeImporter({place: source}, {place: path}).install()
+    try:
+        module = importlib.import_module(name)
+    except TapError:
+        raise
+    except Exception as error:
+        line = _last_line(error, path)
+        raise NoApplicationError(
+            path, f"it failed at line {line} with {type(error).__name__}: {error}", "mend the file"
+        ) from error
+    application = getattr(module, "application", None)
+    if not is_application(application):
+        found = "has no 'application'" if application is None else f"its 'application' is {application!r}"
+        raise NoApplicationError(
+            path,
+            found,
+            "set application = service.Application(NAME) or tapdaemon.Application(NAME) at module level",
+        )
+    return application, name, source
+
+
+def _last_line(error: BaseException, path: str) -> int | str:
+    """The line of `path` that an exception came from."""
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        return error.lineno
+    line: int | str = "?"
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == path:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line

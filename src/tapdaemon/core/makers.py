@@ -1,0 +1,153 @@
+"""Makers: the IServiceMaker plugins that Twisted finds, and services made with them; it saves nothing.
+
+This is the only place that scans for plugins: a running tap never does.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.application.service import IServiceMaker
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.python import usage
+from zope.interface import provider
+
+from tapdaemon.errors import StartError, UnknownNameError, UsageError
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A plugin, or what stands in the way of one.
+
+    :param failure: why it cannot be used; empty if it can.
+    """
+
+    name: str
+    description: str
+    plugin: Any = None
+    failure: str = ""
+
+
+def find_makers() -> tuple[Maker, ...]:
+    """Every maker, usable or not, in order of name; the first plugin of a name wins, as with twistd."""
+    import twisted.plugins
+    from twisted.plugin import getPlugins
+
+    failures: list[LogEvent] = []
+
+    @provider(ILogObserver)
+    def collect(event: LogEvent) -> None:
+        if event.get("log_failure") is not None:
+            failures.append(event)
+
+    found: dict[str, Maker] = {}
+    globalLogPublisher.addObserver(collect)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the makers' imports warn of is not about the tap
+            for plugin in getPlugins(IServiceMaker):
+                found.setdefault(str(plugin.tapname), _examine(plugin))
+    finally:
+        globalLogPublisher.removeObserver(collect)
+    folders = [os.path.abspath(folder) for folder in twisted.plugins.__path__]
+    broken = {_broken_plugin(event["log_failure"], folders) for event in failures}
+    return (
+        *sorted(found.values(), key=lambda maker: maker.name),
+        *sorted(broken, key=lambda maker: maker.name),
+    )
+
+
+def _examine(plugin: Any) -> Maker:
+    """Import what the plugin stands for: ServiceMaker does it on first use only, and that is when it fails."""
+    name, description = str(plugin.tapname), str(plugin.description or "")
+    try:
+        plugin.options  # noqa: B018 - a property that imports
+        plugin.makeService  # noqa: B018 - the same
+    except Exception as error:  # noqa: BLE001 - whatever a third party's import raises is the reason to show
+        return Maker(name, description, failure=_words(error))
+    return Maker(name, description, plugin)
+
+
+def _broken_plugin(failure: Any, folders: Iterable[str]) -> Maker:
+    """The plugin file that a failed import came from: the first frame in one of the plugin folders."""
+    names = [frame[1] for frame in failure.frames]
+    if isinstance(failure.value, SyntaxError) and failure.value.filename:
+        names.append(failure.value.filename)
+    for name in names:
+        if os.path.dirname(os.path.abspath(name)) in set(folders):
+            return Maker(os.path.basename(name), "", failure=_words(failure.value))
+    return Maker("a plugin", "", failure=_words(failure.value))
+
+
+def _words(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def choose(makers: Sequence[Maker], name: str) -> Maker:
+    """The usable maker of that name.
+
+    :raises UnknownNameError: there is none.
+    :raises UsageError: it is there but failed to import.
+    """
+    for maker in makers:
+        if maker.name == name:
+            if maker.failure:
+                raise UsageError(f"maker {name}", f"failed to import: {maker.failure}", "install what it needs")
+            return maker
+    raise UnknownNameError("maker", name, [maker.name for maker in makers if not maker.failure])
+
+
+def twistd_options(subcommand: str) -> Any:
+    """The options that a maker finds as its parent's, with twistd's names and defaults."""
+    from twisted.scripts._twistd_unix import ServerOptions
+
+    parent = ServerOptions()
+    parent.subCommand = subcommand
+    return parent
+
+
+def parse_options(maker: Maker, arguments: Sequence[str]) -> Any:
+    """The maker's own options, parsed from its arguments.
+
+    :raises UsageError: with the maker's own words.
+    """
+    options = maker.plugin.options()
+    options.parent = twistd_options(maker.name)
+    options.parent.subOptions = options
+    try:
+        options.parseOptions(list(arguments))
+    except usage.UsageError as error:
+        raise UsageError(f"mktap {maker.name}", str(error), f"see mktap {maker.name} --help") from error
+    except Exception as error:
+        remedy = "the fault is the maker's: try other options, or report it to its authors"
+        raise StartError(f"maker {maker.name}", f"parsing its options failed with {_words(error)}", remedy) from error
+    return options
+
+
+def make_service(maker: Maker, options: Any) -> Any:
+    """The maker's service.
+
+    :raises UsageError: the maker refuses its options.
+    :raises StartError: it fails in any other way.
+    """
+    try:
+        return maker.plugin.makeService(options)
+    except (usage.UsageError, ValueError) as error:
+        raise UsageError(f"mktap {maker.name}", str(error), f"see mktap {maker.name} --help") from error
+    except Exception as error:
+        raise StartError(f"maker {maker.name}", f"failed with {_words(error)}") from error
+
+
+def maker_help(maker: Maker) -> str:
+    """The maker's own help text."""
+    options = maker.plugin.options()
+    options.parent = None
+    options.progName = f"mktap {maker.name}"
+    synopsis = getattr(options, "synopsis", "") or f"Usage: mktap [options] {maker.name} [maker options]"
+    options.synopsis = synopsis if "mktap" in synopsis else f"Usage: mktap [options] {maker.name} [maker options]"
+    return str(options)

@@ -1,0 +1,115 @@
+"""Taps from applications and applications from taps: the payload beside its manifest; it opens no file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import tapdaemon
+from tapdaemon.core import needs, tree
+from tapdaemon.core.application import is_application
+from tapdaemon.core.code import CodeImporter
+from tapdaemon.errors import NoApplicationError, TapError
+from tapdaemon.persist import provenance, styles
+from tapdaemon.tapfile.container import TapImage, seal_members
+from tapdaemon.tapfile.manifest import Lineage, Manifest, Needs, Process, Recipe, payload_name
+
+WRITER = f"tapdaemon {tapdaemon.__version__}"
+
+
+def now(environ: Mapping[str, str]) -> int:
+    """Seconds since the epoch, or what SOURCE_DATE_EPOCH says (reproducible-builds.org)."""
+    fixed = environ.get("SOURCE_DATE_EPOCH", "")
+    return int(fixed) if fixed.isdigit() else int(time.time())
+
+
+def make(
+    application: Any,
+    *,
+    style: str = "pickle",
+    recipe: Recipe | None = None,
+    code: Mapping[str, bytes] | None = None,
+    lineage: Lineage | None = None,
+) -> TapImage:
+    """A base tap of an application.
+
+    :param code: the application's own modules, by their path below code/.
+    :raises UnsavableError: with every object that stands in the way.
+    """
+    from twisted.application.service import IProcess, IService
+
+    payload, modules = styles.dump(application, style)
+    process = IProcess(application)
+    sources = dict(code or {})
+    manifest = Manifest(
+        process=Process(process.processName or IService(application).name or "tap", process.uid, process.gid),
+        style=style,
+        services=tree.outline(application),
+        needs=Needs(
+            listen=needs.listens(application),
+            distributions=provenance.distributions(modules),
+            modules=provenance.top_level(modules),
+        ),
+        recipe=recipe,
+        lineage=lineage or Lineage(time=now(os.environ), writer=WRITER),
+    )
+    members = {payload_name(style): payload} | {f"code/{path}": data for path, data in sources.items()}
+    return seal_members(manifest, members)
+
+
+def snapshot(application: Any, base: TapImage | None, content: str, generation: int) -> TapImage:
+    """The shutdown snapshot of an application that was loaded from `base`.
+
+    Process, needs and recipe are the base's, for they are what the administrator declared; the tree is what it has
+    become.
+
+    :param content: of the base, see `Manifest.content`.
+    :raises UnsavableError: with every object that stands in the way.
+    """
+    lineage = Lineage("shutdown", content, generation=generation, time=int(time.time()), writer=WRITER)
+    if base is None:
+        return make(application, lineage=lineage)
+    payload, _ = styles.dump(application, base.manifest.style)
+    manifest = replace(base.manifest, services=tree.outline(application), lineage=lineage)
+    members = {name: data for name, data in base.members.items() if name.startswith("code/")}
+    return seal_members(manifest, members | {payload_name(manifest.style): payload})
+
+
+def load(image: TapImage, subject: str) -> Any:
+    """Make the application of a tap live.  Runs code: the caller has checked who wrote it.
+
+    :param subject: the tap's path, for messages.
+    :raises UnloadableError, NoApplicationError: with the reason.
+    """
+    if image.code:
+        CodeImporter(image.code).install()
+    try:
+        application = styles.load(image.payload, image.manifest.style)
+    except TapError as error:
+        error.args = (f"{subject}: {error.subject}", *error.args[1:])
+        error.subject = f"{subject}: {error.subject}"
+        raise
+    return whole(application, subject)
+
+
+def whole(application: Any, subject: str) -> Any:
+    """Finish loading: run the upgrades of `twisted.persisted.styles.Versioned`, and see that it is an application."""
+    persisted = sys.modules.get("twisted.persisted.styles")
+    if persisted is not None:  # else no class of the tap can be Versioned
+        persisted.doUpgrade()
+    if not is_application(application):
+        raise NoApplicationError(
+            subject,
+            f"it holds {type(application).__name__}, which offers no IService, IServiceCollection and IProcess",
+            "save what service.Application() or tapdaemon.Application() returned",
+        )
+    return application
+
+
+def collect_code(paths: Iterable[str]) -> dict[str, bytes]:
+    """The files below the given modules and packages, by their place in code/."""
+    return {place: data for path in paths for place, data in provenance.files(path)}

@@ -1,0 +1,183 @@
+"""Makes taps: from makers, from Python files, onto a tap, in place of a tap.  It parses no command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from twisted.application.service import IProcess, IService
+
+from tapdaemon.core import code as codes
+from tapdaemon.core import makers
+from tapdaemon.core.application import Application
+from tapdaemon.errors import UsageError
+from tapdaemon.persist import images, provenance, redeclare, styles
+from tapdaemon.tapfile import folders
+from tapdaemon.tapfile.container import TapFile, TapImage, encode
+from tapdaemon.tapfile.manifest import Lineage, Recipe, Step
+from tapdaemon.tapfile.whole import write_whole
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What mktap was asked for.
+
+    :param maker: a maker's name, with its arguments; or None.
+    :param python: a .tac instead of a maker.
+    :param append: a tap to which the maker's service is added.
+    :param keep_state: a tap whose snapshots the new one goes on from.
+    :param include: modules and package folders that travel in code/.
+    """
+
+    maker: str | None = None
+    arguments: tuple[str, ...] = ()
+    python: str | None = None
+    output: str | None = None
+    appname: str | None = None
+    uid: str | None = None
+    gid: str | None = None
+    append: str | None = None
+    style: str = "pickle"
+    include: tuple[str, ...] = ()
+    keep_state: str | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made: where, how large in bytes, and the tap itself."""
+
+    path: str
+    size: int
+    image: TapImage
+
+
+@dataclass
+class _Parts:
+    """An application on its way into a tap."""
+
+    application: Any
+    steps: list[Step] = field(default_factory=list)
+    python: str | None = None
+    code: dict[str, bytes] = field(default_factory=dict)
+    keeps: tuple[str, ...] = ()
+    folder: str = "/"
+
+
+def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Made:
+    """Make a tap and write it whole.
+
+    :param environ: for SOURCE_DATE_EPOCH.
+    :param progress: told each step.
+    :raises TapError: with the fact; nothing is written.
+    """
+    styles.codec(request.style)
+    path = _output(request)
+    parts = _gather(request, progress)
+    parts.code |= images.collect_code(request.include)
+    _set_process(parts.application, request)
+    progress("saving the application")
+    modules = styles.dump(parts.application, request.style)[1]
+    own = {name: place for name, place in provenance.own_modules(modules).items() if name != parts.python}
+    parts.code |= images.collect_code(own.values())
+    lineage = Lineage(time=images.now(environ), writer=images.WRITER, keeps=parts.keeps)
+    recipe = Recipe(tuple(parts.steps), parts.python, parts.folder)
+    image = images.make(parts.application, style=request.style, recipe=recipe, code=parts.code, lineage=lineage)
+    if request.keep_state is not None:
+        image = _keep_state(image, request.keep_state, progress)
+    progress(f"writing {path}")
+    data = encode(image)
+    write_whole(path, data)
+    return Made(path, len(data), image)
+
+
+def _output(request: Request) -> str:
+    path = request.output
+    if path is None:
+        stem = request.maker or os.path.basename(request.python or request.append or "").rpartition(".")[0]
+        path = stem + folders.SUFFIX
+    if not path.endswith(folders.SUFFIX):
+        raise UsageError(f"output {path}", f"a tap's file ends in {folders.SUFFIX}", f"name it {path}{folders.SUFFIX}")
+    folders.stem(path)
+    return path
+
+
+def _gather(request: Request, progress: Progress) -> _Parts:
+    parts = _start(request, progress)
+    if request.maker is not None:
+        progress("looking for makers")
+        maker = makers.choose(makers.find_makers(), request.maker)
+        progress(f"running maker {maker.name}")
+        service = makers.make_service(maker, makers.parse_options(maker, request.arguments))
+        service.setServiceParent(parts.application)
+        parts.steps.append(Step(maker.name, request.arguments))
+        parts.folder = os.getcwd()
+    return parts
+
+
+def _start(request: Request, progress: Progress) -> _Parts:
+    """What the maker's service is added to: a new application, a .tac's, or that of a tap."""
+    if request.python is not None:
+        progress(f"running {request.python}")
+        application, module, source = codes.run_tac(request.python)
+        return _Parts(application, python=module, code={f"{module}.py": source}, folder=os.getcwd())
+    if request.append is not None:
+        progress(f"loading {request.append}")
+        with TapFile(request.append, os.geteuid()) as tap:
+            image = tap.image()
+        recipe = image.manifest.recipe or Recipe()
+        return _Parts(
+            images.load(image, request.append),
+            steps=list(recipe.steps),
+            python=recipe.python,
+            code=image.code,
+            keeps=(image.manifest.content, *image.manifest.lineage.keeps),
+            folder=recipe.folder,
+        )
+    return _Parts(Application(request.appname or request.maker or "application"))
+
+
+def _set_process(application: Any, request: Request) -> None:
+    """-n, -u and -g over what the application says itself."""
+    process = IProcess(application)
+    if request.uid is not None:
+        process.uid = _identity(request.uid)
+    if request.gid is not None:
+        process.gid = _identity(request.gid)
+    if request.appname is not None:
+        IService(application).name = request.appname
+
+
+def _identity(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+def _keep_state(image: TapImage, path: str, progress: Progress) -> TapImage:
+    """Let a base go on from the snapshots of another that differs only in what it declares."""
+    progress(f"comparing with {path}")
+    with TapFile(path, os.geteuid()) as tap:
+        older = tap.image()
+    fresh = images.load(image, image.manifest.process.name)
+    moved = redeclare.differences(images.load(older, path), fresh)
+    before = older.manifest.lineage
+    # The snapshots of the tap that the older one itself goes on from lack what that one moved, too.
+    keeps = tuple(dict.fromkeys((older.manifest.content, *before.keeps)))
+    lineage = replace(image.manifest.lineage, keeps=keeps, moved=tuple(dict.fromkeys((*before.moved, *moved))))
+    return TapImage(replace(image.manifest, lineage=lineage), image.members)
+
+
+def describe(made: Made) -> str:
+    """The closing line: file, size, addresses, what it keeps."""
+    manifest = made.image.manifest
+    addresses = ", ".join(listen.address for listen in manifest.needs.listen) or "no declared address"
+    keeps = "its recipe" if manifest.keeps == "recipe" else "its graph, with all state"
+    if manifest.lineage.keeps:
+        keeps += ", and goes on from its predecessor's snapshots"
+    return f"{made.path}: {_size(made.size)}, {addresses}; keeps {keeps}"
+
+
+def _size(count: int) -> str:
+    return f"{count} bytes" if count < 10_000 else f"{count / 1024:.0f} KiB"  # noqa: PLR2004 - what reads well

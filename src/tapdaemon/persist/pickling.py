@@ -1,0 +1,86 @@
+"""The pickle style: protocol 5 at C speed, with what is saved by name left to `references`."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from types import FunctionType
+from typing import Any
+
+from tapdaemon.errors import TapError, UnloadableError
+from tapdaemon.persist.functions import reduce_function
+from tapdaemon.persist.references import Rule, check_class, rule_for
+
+PROTOCOL = 5
+_UNKNOWN: Any = object()
+
+
+class _Pickler(pickle.Pickler):
+    """Keeps the names of the modules that the payload will import."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, PROTOCOL)
+        self.modules: set[str] = set()
+        self._rules: dict[type, Rule | None] = {}
+
+    def reducer_override(self, value: Any) -> Any:
+        kind = type(value)
+        rule = self._rules.get(kind, _UNKNOWN)
+        if rule is _UNKNOWN:
+            rule = self._named if issubclass(kind, (type, FunctionType)) else rule_for(kind)
+            self._rules[kind] = rule
+        return NotImplemented if rule is None else rule(value)
+
+    def _named(self, value: Any) -> Any:
+        self.modules.add(value.__module__ or "builtins")
+        return check_class(value) if isinstance(value, type) else reduce_function(value)
+
+
+class _Unpickler(pickle.Unpickler):
+    """The door through which every name of a payload is looked up."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return super().find_class(module, name)
+        except TapError:
+            raise
+        except ModuleNotFoundError as error:
+            raise UnloadableError(
+                f"{module}.{name}",
+                f"no module {error.name}",
+                "install the distribution that has it, or put the module in the tap with mktap --include",
+            ) from error
+        except AttributeError as error:
+            raise UnloadableError(
+                f"{module}.{name}",
+                f"it is gone from {module}",
+                "install a version that has it, or make the tap again with mktap",
+            ) from error
+
+
+def dumps(application: Any) -> tuple[bytes, frozenset[str]]:
+    """The graph below `application` as a pickle, and the modules that it names.
+
+    Raises whatever the first object that cannot be saved raises; `explain` finds all of them.
+    """
+    buffer = io.BytesIO()
+    pickler = _Pickler(buffer)
+    pickler.dump(application)
+    return buffer.getvalue(), frozenset(pickler.modules)
+
+
+def loads(payload: bytes) -> Any:
+    """The application of a payload.  Runs code: the caller has checked who wrote it.
+
+    :raises UnloadableError: what it names cannot be imported here, or its classes refuse the saved state.
+    """
+    try:
+        return _Unpickler(io.BytesIO(payload)).load()
+    except TapError:
+        raise
+    except Exception as error:
+        raise UnloadableError(
+            "payload",
+            f"loading it failed with {type(error).__name__}: {error}",
+            "install the versions that wrote it (tapctl show names them), or make the tap again with mktap",
+        ) from error

@@ -1,0 +1,125 @@
+"""The functions that a payload calls to get what was saved by name; each takes plain values and is named in taps.
+
+Their names are part of the tap format: rename none, change no parameter without a new name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+DESCRIPTION = "_tapdaemon_description"
+"""The attribute under which an endpoint remembers its side and the string it was made from."""
+
+
+def new(kind: Any) -> Any:
+    """An object whose state follows."""
+    return kind.__new__(kind)
+
+
+def nothing() -> None:
+    """What belonged to the run that saved the tap: a port, a connection, a Deferred."""
+
+
+def the_reactor() -> Any:
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def of_reactor(name: str) -> Any:
+    return getattr(the_reactor(), name)
+
+
+def logger(namespace: str, source: Any) -> Any:
+    from twisted.logger import Logger
+
+    return Logger(namespace, source)
+
+
+def log_publisher() -> Any:
+    from twisted.logger import globalLogPublisher
+
+    return globalLogPublisher
+
+
+def server_endpoint(description: str) -> Any:
+    from tapdaemon.persist.descriptions import server_from_string
+
+    return server_from_string(the_reactor(), description)
+
+
+def client_endpoint(description: str) -> Any:
+    from tapdaemon.persist.descriptions import client_from_string
+
+    return client_from_string(the_reactor(), description)
+
+
+def set_client_service(service: Any, state: tuple[Sequence[Any], Mapping[str, Any]]) -> None:
+    from twisted.application.internet import ClientService
+
+    (endpoint, factory, policy, clock, prepare), attributes = state
+    ClientService.__init__(service, endpoint, factory, policy, clock, prepare)
+    service.__dict__.update(attributes)
+
+
+def log_file(kind: type, name: str, directory: str, arguments: Mapping[str, Any]) -> Any:
+    return kind(name, directory, **arguments)
+
+
+def module(name: str) -> Any:
+    return importlib.import_module(name)
+
+
+def standard_stream(name: str) -> Any:
+    return getattr(sys, name)
+
+
+def reopen(path: str, mode: str, encoding: str | None) -> Any:
+    return open(path, mode, encoding=encoding)
+
+
+def environ() -> Any:
+    import os
+
+    return os.environ
+
+
+def lock() -> Any:
+    import threading
+
+    return threading.Lock()
+
+
+def rlock() -> Any:
+    import threading
+
+    return threading.RLock()
+
+
+class _Gone:
+    """What a dead weak reference pointed to."""
+
+
+def weak_reference(target: Any) -> Any:
+    import weakref
+
+    return weakref.ref(_Gone() if target is None else target)
+
+
+def set_weak_dict(mapping: Any, items: Mapping[Any, Any]) -> None:
+    mapping.__init__()
+    mapping.update(items)
+
+
+def set_weak_set(values: Any, items: Sequence[Any]) -> None:
+    values.__init__()
+    values.update(items)
+
+
+def mapping_proxy(items: Mapping[Any, Any]) -> Any:
+    import types
+
+    return types.MappingProxyType(items)

@@ -1,0 +1,57 @@
+"""The styles a payload can have: a table of codecs over one idea of what is saved by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tapdaemon.errors import TapError, UnknownNameError, UnsavableError
+from tapdaemon.persist import pickling
+from tapdaemon.persist.explain import unsavable
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How a style writes a graph (with the modules it names) and reads it."""
+
+    dumps: Callable[[Any], tuple[bytes, frozenset[str]]]
+    loads: Callable[[bytes], Any]
+
+
+CODECS: Mapping[str, Codec] = {"pickle": Codec(pickling.dumps, pickling.loads)}
+
+
+def codec(style: str) -> Codec:
+    """The codec of a style.
+
+    :raises UnknownNameError: there is none of that name.
+    """
+    found = CODECS.get(style)
+    if found is None:
+        raise UnknownNameError("style", style, tuple(CODECS))
+    return found
+
+
+def dump(application: Any, style: str) -> tuple[bytes, frozenset[str]]:
+    """The payload of an application, and the modules that it names.
+
+    :raises UnsavableError: with every object that stands in the way.
+    :raises UnknownNameError: no such style.
+    """
+    dumps = codec(style).dumps
+    try:
+        return dumps(application)
+    except TapError:
+        raise
+    except Exception as error:
+        from tapdaemon.core.tree import walk
+
+        name = next(walk(application)).path
+        lines = unsavable(application) or [f"{name}: {type(error).__name__}: {error}"]
+        raise UnsavableError(f"application {name}", lines) from error
+
+
+def load(payload: bytes, style: str) -> Any:
+    """The application of a payload.  Runs code: the caller has checked who wrote it."""
+    return codec(style).loads(payload)

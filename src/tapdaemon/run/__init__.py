@@ -1,0 +1,1 @@
+"""Brings a tap to life: the process, its sockets, its log and its end."""

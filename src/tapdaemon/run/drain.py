@@ -1,0 +1,127 @@
+"""Lets what is in flight finish: no new connections, then a wait until nothing is in flight; it stops no service.
+
+A connection is in flight while an answer is owed or on its way.  HTTP says so itself; of other protocols the kernel
+tells whether something came in after the last thing went out (tcp(7), TCP_INFO).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from tapdaemon.run.sockets import Listening
+
+INTERVAL = 0.02
+"""Seconds between two looks."""
+DISCONNECT_LIMIT = 1.0
+# struct tcp_info of linux/tcp.h: 8 bytes of small fields, 24 fields of 32 bits, then 64-bit ones.
+# Of 32 bits the tenth is tcpi_last_data_sent, the twelfth tcpi_last_data_recv, in milliseconds ago; of 64 the
+# fourth is tcpi_bytes_received.
+_TCP_INFO = struct.Struct("=8B 24I 4Q")
+_LAST_SENT, _LAST_RECEIVED, _BYTES_RECEIVED = 8 + 9, 8 + 11, 8 + 24 + 3
+
+
+def refuse(listening: Listening) -> None:
+    """Accept no more.
+
+    A socket of our own is shut, so that a newcomer is refused at once; one that systemd holds too is only left
+    alone, so that newcomers wait in its backlog.  Factories stay started: requests in flight need them.
+    """
+    for port in list(listening.ports):
+        with contextlib.suppress(OSError, AttributeError, KeyError):
+            port.stopReading()
+            if port not in listening.adopted:
+                port.socket.shutdown(socket.SHUT_RDWR)
+
+
+def in_flight(connection: Any) -> bool:
+    """Whether an answer is owed or on its way."""
+    if not getattr(connection, "connected", False):
+        return False
+    if connection.dataBuffer or getattr(connection, "_tempDataBuffer", None) or connection.producer is not None:
+        return True
+    protocol: Any = getattr(connection, "protocol", None)
+    while hasattr(protocol, "wrappedProtocol"):  # TLS and policy wrappers
+        protocol = protocol.wrappedProtocol
+    channel = getattr(protocol, "_channel", None)
+    if channel is not None and hasattr(channel, "requests"):
+        return bool(channel.requests)
+    if channel is not None and hasattr(channel, "streams"):
+        return bool(channel.streams)
+    return _unanswered(connection)
+
+
+def _unanswered(connection: Any) -> bool:
+    try:
+        found = _TCP_INFO.unpack_from(connection.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size))
+    except (OSError, AttributeError, struct.error):
+        return False  # a UNIX socket tells nothing, and waiting for it would be a guess
+    return bool(found[_BYTES_RECEIVED] and found[_LAST_RECEIVED] < found[_LAST_SENT])
+
+
+def disconnect(listening: Listening, clock: Any) -> Deferred[None]:
+    """Close what is still open, so that the application sees it go before its snapshot is taken.
+
+    What has not gone after a second is aborted: its peer does not answer.
+    """
+    done: Deferred[None] = Deferred()
+    end = clock.seconds() + DISCONNECT_LIMIT
+    for connection in list(listening.connections):
+        connection.loseConnection()
+
+    def look() -> None:
+        left = [connection for connection in list(listening.connections) if connection.connected]
+        if left and clock.seconds() >= end:
+            for connection in left:
+                connection.abortConnection()
+            left = []
+        if left:
+            clock.callLater(INTERVAL, look)
+        else:
+            clock.callLater(0, done.callback, None)
+
+    clock.callLater(0, look)
+    return done
+
+
+class Drain:
+    """Waits until nothing is in flight.
+
+    :param clock: where time passes.
+    :param limit: seconds after which it ends in any case.
+    """
+
+    def __init__(self, listening: Listening, clock: Any, limit: float) -> None:
+        self._listening = listening
+        self._clock = clock
+        self._limit = limit
+        self._done: Deferred[int] = Deferred()
+        self._call: Any = None
+
+    def start(self) -> Deferred[int]:
+        """:returns: a Deferred with the number of connections that were cut short."""
+        refuse(self._listening)
+        self._end = self._clock.seconds() + self._limit
+        self._look()
+        return self._done
+
+    def count(self) -> int:
+        return sum(1 for connection in list(self._listening.connections) if in_flight(connection))
+
+    def hurry(self) -> None:
+        """End it now."""
+        if not self._done.called:
+            if self._call is not None and self._call.active():
+                self._call.cancel()
+            self._done.callback(self.count())
+
+    def _look(self) -> None:
+        left = self.count()
+        if left and self._clock.seconds() < self._end:
+            self._call = self._clock.callLater(INTERVAL, self._look)
+        elif not self._done.called:
+            self._done.callback(left)

@@ -1,0 +1,111 @@
+"""Where log events go: the journal, standard output, a rotating file, syslog, or an observer of the user's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.logger import globalLogBeginner
+
+from tapdaemon.errors import CannotCreateError, ContradictionError, UnknownNameError, os_reason
+from tapdaemon.run import journal
+
+Observer = Callable[[Any], None]
+DEFAULT_FILE = "twistd.log"
+
+
+def _no_reopen() -> None:
+    """Nothing is open that could have been moved."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """A destination.
+
+    :param reopen: opens the file anew after logrotate(8) moved it.
+    :param seen: whether the user has it before his eyes, so that an error need not be told twice.
+    """
+
+    observer: Observer
+    reopen: Callable[[], None] = _no_reopen
+    seen: bool = False
+
+
+def choose(
+    *,
+    name: str,
+    logfile: str | None,
+    logger: str | None,
+    syslog: bool,
+    prefix: str,
+    daemon: bool,
+    journal_here: bool,
+) -> Log:
+    """The destination that the options ask for, or the one that fits.
+
+    :param name: the tap's.
+    :param logfile: a path, or - for standard output.
+    :param journal_here: systemd started us, or standard error is the journal.
+    :raises ContradictionError: a daemon has no standard output.
+    :raises UnknownNameError: no such --logger.
+    :raises CannotCreateError: the file cannot be written.
+    """
+    if logger:
+        return Log(_named(logger))
+    if syslog:
+        from twisted.python.syslog import SyslogObserver
+
+        return Log(SyslogObserver(prefix).emit)
+    if logfile == "-" and daemon:
+        raise ContradictionError("-l -", "a daemon has no standard output", "add -n, or name a file")
+    if logfile is None and journal_here:
+        return _journal(name)
+    if logfile == "-" or (logfile is None and not daemon):
+        return Log(_text(sys.stdout), seen=True)
+    return _file(logfile or DEFAULT_FILE)
+
+
+def begin(log: Log) -> None:
+    """Send all events there, those that were logged so far included, and what is printed as well."""
+    globalLogBeginner.beginLoggingTo([log.observer])  # type: ignore[list-item]  # any callable observes
+
+
+def _text(stream: Any) -> Observer:
+    from twisted.logger import textFileLogObserver
+
+    return textFileLogObserver(stream)
+
+
+def _journal(name: str) -> Log:
+    try:
+        return Log(journal.JournalObserver(name))
+    except OSError:
+        return Log(journal.PrefixObserver(sys.stderr))
+
+
+def _file(path: str) -> Log:
+    from twisted.python.logfile import LogFile
+
+    path = os.path.abspath(path)
+    try:
+        file = LogFile.fromFullPath(path)
+    except OSError as error:
+        raise CannotCreateError(
+            f"log file {path}",
+            f"cannot be written: {os_reason(error)}",
+            "name another with -l, or - for standard output",
+        ) from error
+    return Log(_text(file), reopen=file.reopen)
+
+
+def _named(name: str) -> Observer:
+    from twisted.python.reflect import namedAny
+
+    try:
+        observer: Observer = namedAny(name)()
+    except Exception as error:
+        raise UnknownNameError("logger", name, (), f"it cannot be made: {error}") from error
+    return observer

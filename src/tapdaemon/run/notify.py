@@ -1,0 +1,128 @@
+"""Tells the service manager how it goes (sd_notify(3)), through sdnotify; it decides nothing.
+
+sdnotify's gaps are filled here: it connects once and hides failures, and has neither barrier nor watchdog.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
+
+MESSAGE_MAX = 4096
+"""Bytes in a datagram; the manager drops a longer one without a word."""
+_BARRIER_TIMEOUT = 5.0
+
+
+class Notifier(Protocol):
+    """What the rest of the house knows of the service manager."""
+
+    def ready(self, status: str) -> None: ...
+    def status(self, text: str) -> None: ...
+    def stopping(self, status: str) -> None: ...
+    def failed(self, status: str, errno: int) -> None: ...
+    def ping(self) -> None: ...
+    def extend(self, seconds: float) -> None: ...
+    def barrier(self) -> None: ...
+
+
+class SilentNotifier:
+    """Where nobody listens."""
+
+    def ready(self, status: str) -> None:
+        """Nobody waits."""
+
+    def status(self, text: str) -> None:
+        """Nobody reads."""
+
+    def stopping(self, status: str) -> None:
+        """Nobody waits."""
+
+    def failed(self, status: str, errno: int) -> None:
+        """Nobody reads."""
+
+    def ping(self) -> None:
+        """Nobody watches."""
+
+    def extend(self, seconds: float) -> None:
+        """Nobody counts."""
+
+    def barrier(self) -> None:
+        """Nobody to wait for."""
+
+
+class SystemdNotifier:
+    """sd_notify(3).
+
+    :param path: NOTIFY_SOCKET: a path, or @NAME for an abstract one.
+    :param report: told when the manager cannot be reached; the application goes on.
+    """
+
+    def __init__(self, path: str, report: Callable[[str], None]) -> None:
+        # sdnotify reads the environment in its constructor and nowhere else; children must not inherit it.
+        os.environ["NOTIFY_SOCKET"] = path
+        try:
+            import sdnotify
+
+            self._notifier: Any = sdnotify.SystemdNotifier(debug=True)
+        except OSError as error:
+            report(f"systemd cannot be reached at {path}: {error}")
+            self._notifier = None
+        finally:
+            del os.environ["NOTIFY_SOCKET"]
+        self._path = path
+        self._report = report
+
+    def ready(self, status: str) -> None:
+        self._send(f"READY=1\nMAINPID={os.getpid()}\nSTATUS={one_line(status)}")
+
+    def status(self, text: str) -> None:
+        self._send(f"STATUS={one_line(text)}")
+
+    def stopping(self, status: str) -> None:
+        self._send(f"STOPPING=1\nSTATUS={one_line(status)}")
+
+    def failed(self, status: str, errno: int) -> None:
+        self._send(f"STATUS={one_line(status)}" + (f"\nERRNO={errno}" if errno else ""))
+
+    def ping(self) -> None:
+        self._send("WATCHDOG=1")
+
+    def extend(self, seconds: float) -> None:
+        self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}")
+
+    def _send(self, message: str) -> None:
+        if self._notifier is None:
+            return
+        try:
+            self._notifier.notify(message)
+        except OSError as error:
+            self._report(f"systemd cannot be told {message.partition('=')[0]}: {error}")
+
+    def barrier(self) -> None:
+        """Wait until the manager has read all that was sent, so that it knows who sent it before we exit."""
+        if self._notifier is None:
+            return
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+                channel.connect("\0" + self._path[1:] if self._path.startswith("@") else self._path)
+                socket.send_fds(channel, [b"BARRIER=1"], [writing])
+            os.close(writing)
+            writing = -1
+            import select
+
+            select.select([reading], [], [], _BARRIER_TIMEOUT)
+        except OSError as error:
+            self._report(f"systemd cannot be told BARRIER: {error}")
+        finally:
+            os.close(reading)
+            if writing >= 0:
+                os.close(writing)
+
+
+def one_line(text: str) -> str:
+    """A status as the protocol and sdnotify can carry it: one line, ASCII, well below a datagram's size."""
+    folded = " ".join(text.split()).encode("ascii", "replace").decode()
+    return folded[: MESSAGE_MAX // 4]

@@ -1,0 +1,42 @@
+"""What a run was asked for, as a value; it parses no command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """tapd's options, under twistd's names.  Times in seconds; umask as a number; paths as given."""
+
+    tap: str | None = None
+    nodaemon: bool = False
+    file: str = "twistd.tap"
+    python: str | None = None
+    source: str | None = None
+    encrypted: bool = False
+    instance: str | None = None
+    logfile: str | None = None
+    logger: str | None = None
+    syslog: bool = False
+    prefix: str = "twisted"
+    rundir: str = "."
+    chroot: str | None = None
+    pidfile: str | None = None
+    umask: int | None = None
+    uid: str | None = None
+    gid: str | None = None
+    euid: bool = False
+    reactor: str | None = None
+    no_save: bool = False
+    originalname: bool = False
+    profile: str | None = None
+    profiler: str = "cprofile"
+    savestats: bool = False
+    debug: bool = False
+    spew: bool = False
+    state_dir: str | None = None
+    fresh: bool = False
+    drain_timeout: float = 10.0
+    start_timeout: float = 60.0
+    stop_timeout: float = 20.0

@@ -1,0 +1,100 @@
+"""Who the process becomes, and the becoming; it opens no tap.
+
+Nothing of a tap runs as root unless its manifest, or the caller, names root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+
+from tapdaemon.errors import PrivilegeError, UnknownUserError, os_reason
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A user to become.
+
+    :param effective: set only the effective ids, as --euid asks, so that root can be had back.
+    """
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    effective: bool = False
+
+
+def identify(uid: int | str | None, gid: int | str | None, *, effective: bool = False) -> Identity | None:
+    """Look a user and group up; None where neither is named.
+
+    :raises UnknownUserError: this machine does not have them.
+    """
+    import pwd
+
+    if uid is None and gid is None:
+        return None
+    number = os.getuid() if uid is None else _user(uid)
+    try:
+        entry = pwd.getpwuid(number)
+    except KeyError:
+        entry = None
+    group = _group(gid) if gid is not None else entry.pw_gid if entry is not None else number
+    groups = tuple(os.getgrouplist(entry.pw_name, group)) if entry is not None else (group,)
+    return Identity(number, group, groups, effective)
+
+
+def _user(uid: int | str) -> int:
+    import pwd
+
+    if isinstance(uid, int) or uid.isdigit():
+        return int(uid)
+    try:
+        return pwd.getpwnam(uid).pw_uid
+    except KeyError:
+        raise UnknownUserError(f"user {uid!r}", "this machine has no such user") from None
+
+
+def _group(gid: int | str) -> int:
+    import grp
+
+    if isinstance(gid, int) or gid.isdigit():
+        return int(gid)
+    try:
+        return grp.getgrnam(gid).gr_gid
+    except KeyError:
+        raise UnknownUserError(f"group {gid!r}", "this machine has no such group") from None
+
+
+def become(identity: Identity | None) -> None:
+    """Become that user; for good, unless only the effective ids were asked for.
+
+    :raises PrivilegeError: we are neither root nor that user.
+    """
+    if identity is None:
+        return
+    if os.geteuid() != 0:
+        if (identity.uid, identity.gid) == (os.geteuid(), os.getegid()):
+            return
+        raise PrivilegeError(
+            f"uid {identity.uid}, gid {identity.gid}",
+            f"uid {os.geteuid()} may not become it",
+            "start it as root, or leave out -u and -g",
+        )
+    try:
+        os.setgroups(identity.groups)
+        if identity.effective:
+            os.setegid(identity.gid)
+            os.seteuid(identity.uid)
+        else:
+            os.setresgid(identity.gid, identity.gid, identity.gid)
+            os.setresuid(identity.uid, identity.uid, identity.uid)
+    except OSError as error:
+        raise PrivilegeError(f"uid {identity.uid}, gid {identity.gid}", f"cannot be had: {os_reason(error)}") from error
+
+
+def own(path: str, identity: Identity | None) -> None:
+    """Hand a file that root made over to the user it is going to be."""
+    if identity is not None and os.geteuid() == 0:
+        with contextlib.suppress(FileNotFoundError):
+            os.chown(path, identity.uid, identity.gid, follow_symlinks=False)

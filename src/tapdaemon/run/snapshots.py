@@ -1,0 +1,142 @@
+"""Which file a start goes on from, and where a stop leaves its snapshot; it loads no application.
+
+The law: only a cut or altered snapshot is passed over for an older one.  One that verifies is the one, or ends the
+start when it cannot be loaded.  What is passed over or belongs to another base is moved aside, never rotated out.
+Three generations are kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tapdaemon.errors import CannotCreateError, TapDamagedError, os_reason
+from tapdaemon.tapfile.container import TapFile, TapImage, encode
+from tapdaemon.tapfile.folders import SUFFIX
+from tapdaemon.tapfile.manifest import Manifest
+from tapdaemon.tapfile.whole import cannot_write, discard, sync_folder, write_beside
+
+GENERATIONS = 3
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Base:
+    """What identifies the tap that was asked for.
+
+    :param content: see `Manifest.content`.
+    :param keeps: contents whose snapshots it goes on from as well.
+    """
+
+    content: str
+    keeps: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Base:
+        return cls(manifest.content, manifest.lineage.keeps)
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The snapshot that a start goes on from."""
+
+    path: str
+    image: TapImage
+
+    @property
+    def generation(self) -> int:
+        return self.image.manifest.lineage.generation
+
+
+class Snapshots:
+    """The snapshots of one tap in its state folder.
+
+    :param folder: absolute.
+    :param name: the tap's name.
+    :param uid: who obeys them: files of other users are not trusted.
+    :param say: told what was passed over, and why.
+    """
+
+    def __init__(self, folder: str, name: str, uid: int, say: Say) -> None:
+        self._stem = os.path.join(folder, f"{name}-shutdown")
+        self.folder = folder
+        self._uid = uid
+        self._say = say
+
+    @property
+    def newest(self) -> str:
+        """NAME-shutdown.tap."""
+        return self._stem + SUFFIX
+
+    def _paths(self) -> list[str]:
+        return [self.newest, *(f"{self._stem}.{number}{SUFFIX}" for number in range(1, GENERATIONS))]
+
+    def check_writable(self) -> None:
+        """See before the start, not at the stop, that a snapshot can be left.
+
+        :raises CannotCreateError: the folder is missing or may not be written.
+        """
+        if not os.path.isdir(self.folder):
+            reason = "no such folder"
+        elif not os.access(self.folder, os.W_OK | os.X_OK, effective_ids=True):
+            reason = f"uid {os.geteuid()} may not write it"
+        else:
+            return
+        raise CannotCreateError(
+            f"state folder {self.folder}",
+            reason,
+            "name another with --state-dir, or start with -o to save nothing",
+        )
+
+    def resume(self, base: Base) -> Resumed | None:
+        """The newest whole snapshot of this base, or None for a start from the base itself.
+
+        :raises TapError: a snapshot that is not trusted, or of a schema that this version does not know.
+        """
+        for path in self._paths():
+            if not os.path.lexists(path):
+                continue
+            try:
+                with TapFile(path, self._uid) as tap:
+                    if tap.manifest.lineage.base not in (base.content, *base.keeps):
+                        self._move_aside(path, "it belongs to another base")
+                        continue
+                    return Resumed(path, tap.image())
+            except TapDamagedError as error:
+                self._move_aside(path, error.reason)
+        return None
+
+    def _move_aside(self, path: str, reason: str) -> None:
+        number = 1
+        while os.path.lexists(aside := f"{self._stem}.aside-{number}{SUFFIX}"):
+            number += 1
+        try:
+            os.rename(path, aside)
+        except OSError as error:
+            raise CannotCreateError(
+                path, f"cannot be moved aside: {os_reason(error)}", "move it away by hand"
+            ) from error
+        self._say(f"passed over {path}: {reason}; moved to {aside}")
+
+    def write(self, image: TapImage) -> str:
+        """Leave a snapshot; the one before becomes NAME-shutdown.1.tap.  Returns its path.
+
+        After each step a start finds the new snapshot or the one before under a name that it looks at.
+
+        :raises CannotCreateError, WriteError: the ones before are untouched.
+        """
+        paths = self._paths()
+        temporary = write_beside(self.newest, encode(image))
+        try:
+            for older, newer in zip(reversed(paths[1:]), reversed(paths[1:-1]), strict=False):
+                if os.path.lexists(newer):
+                    os.rename(newer, older)
+            if os.path.lexists(self.newest):
+                os.link(self.newest, paths[1])
+            os.rename(temporary, self.newest)
+            sync_folder(self.newest)
+        except OSError as error:
+            discard(temporary)
+            raise cannot_write(self.newest, error) from error
+        return self.newest

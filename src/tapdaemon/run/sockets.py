@@ -1,0 +1,252 @@
+"""Listening sockets that outlive or precede the application: inherited, or bound as root; and their adoption.
+
+The law: a service that asks the reactor for an address gets the socket that is already bound to it, whatever API it
+uses; an address that nobody holds is bound as ever.  Which service asks is decided by the address, never by a
+position.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tapdaemon.errors import EX_NOPERM, AddressError, os_reason
+from tapdaemon.run.privileges import Identity
+from tapdaemon.tapfile.manifest import Listen
+
+Key = tuple[str, str, int]
+"""Kind, host or path, port."""
+
+
+@dataclass
+class Held:
+    """A bound socket that waits for the service that listens on it."""
+
+    key: Key
+    socket: socket.socket
+
+    @property
+    def address(self) -> str:
+        kind, host, port = self.key
+        return f"{kind}:{host}" if kind.startswith("unix") else f"{kind}:{host}:{port}"
+
+
+def address_error(service: str, address: str, error: OSError) -> AddressError:
+    """The error that a failed bind is: 69 for an address in use, 77 for one that this user may not have."""
+    remedy = "choose another address when making the tap"
+    if error.errno == errno.EADDRINUSE:
+        remedy = "stop what listens there (ss -ltnp shows it), or choose another address when making the tap"
+    failure = AddressError(service, f"cannot listen on {address}: {os_reason(error)}", remedy)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        failure.remedy = "start it as root or under systemd, or choose a port from 1024 up"
+        failure.status = EX_NOPERM
+    return failure
+
+
+def inherit(fds: Iterable[tuple[int, str]]) -> list[Held]:
+    """The sockets that systemd passed: close-on-exec and non-blocking, for a blocking one hangs the reactor."""
+    held = []
+    for fd, _ in fds:
+        os.set_inheritable(fd, False)
+        passed = socket.socket(fileno=fd)
+        passed.setblocking(False)
+        held.append(Held(_key_of(passed), passed))
+    return held
+
+
+def _key_of(bound: socket.socket) -> Key:
+    stream = bound.type == socket.SOCK_STREAM
+    name = bound.getsockname()
+    if bound.family == socket.AF_UNIX:
+        return ("unix" if stream else "unixgram"), os.fsdecode(name), 0
+    version = "6" if bound.family == socket.AF_INET6 else "4"
+    return ("tcp" if stream else "udp") + version, str(name[0]), int(name[1])
+
+
+def bind(listens: Iterable[Listen], identity: Identity | None) -> list[Held]:
+    """Bind what the manifest declares, while we may.
+
+    :param identity: who is to own the UNIX sockets.
+    :raises AddressError: with the service's path and the address; nothing stays bound.
+    """
+    held: list[Held] = []
+    try:
+        for listen in listens:
+            held.append(_bind(listen, identity))  # noqa: PERF401 - what was bound is let go of when the next fails
+    except BaseException:
+        close(held)
+        raise
+    return held
+
+
+def _bind(listen: Listen, identity: Identity | None) -> Held:
+    family = socket.AF_UNIX if listen.path else socket.AF_INET6 if listen.kind.endswith("6") else socket.AF_INET
+    stream = listen.kind in ("tcp4", "tcp6", "unix")
+    bound = socket.socket(family, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM)
+    try:
+        bound.setblocking(False)
+        if listen.path:
+            _remove_dead_socket(listen.path)
+            bound.bind(listen.path)
+            os.chmod(listen.path, listen.mode)
+            if identity is not None:
+                os.chown(listen.path, identity.uid, identity.gid, follow_symlinks=False)
+        else:
+            if stream:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((listen.host, listen.port))
+        if stream:
+            bound.listen(listen.backlog)
+    except OSError as error:
+        bound.close()
+        raise address_error(listen.service, listen.address, error) from error
+    return Held((listen.kind, listen.path or listen.host, listen.port), bound)
+
+
+def _remove_dead_socket(path: str) -> None:
+    """Remove the socket that a process left behind when it was killed; one that answers stays."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError:
+            return  # somebody has it, and bind says so
+
+
+def close(held: Iterable[Held]) -> None:
+    for one in held:
+        one.socket.close()
+
+
+class Listening:
+    """Stands before a reactor's listen methods: hands out held sockets, and keeps count of ports and connections.
+
+    :param reactor: the one that runs; its instance's methods are replaced by `install`.
+    """
+
+    def __init__(self, reactor: Any, held: Iterable[Held]) -> None:
+        self._reactor = reactor
+        self.held = list(held)
+        self.ports: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.connections: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.adopted: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.bound: list[str] = []
+
+    def install(self) -> None:
+        for name, ours in (
+            ("listenTCP", self._listen_tcp),
+            ("listenUNIX", self._listen_unix),
+            ("listenUDP", self._listen_udp),
+        ):
+            original = getattr(self._reactor, name)
+            setattr(self._reactor, name, _Before(ours, original))
+
+    def unclaimed(self) -> list[Held]:
+        """Close what no service listens on, and say what it was."""
+        left, self.held = self.held, []
+        close(left)
+        return left
+
+    def _listen_tcp(
+        self, original: Callable[..., Any], port: int, factory: Any, backlog: int = 50, interface: str = ""
+    ) -> Any:
+        kind = "tcp6" if ":" in interface else "tcp4"
+        held = self._claim((kind, _host(interface), port))
+        if held is None:
+            return self._watch(original(port, factory, backlog, interface), own=port != 0)
+        return self._adopt_stream(held, factory)
+
+    def _listen_unix(
+        self,
+        original: Callable[..., Any],
+        address: str,
+        factory: Any,
+        backlog: int = 50,
+        mode: int = 0o666,
+        wantPID: int = 0,  # noqa: N803 - IReactorUNIX's name
+    ) -> Any:
+        held = self._claim(("unix", os.path.abspath(os.fsdecode(address)), 0))
+        if held is None:
+            return self._watch(original(address, factory, backlog, mode, wantPID), own=True)
+        return self._adopt_stream(held, factory)
+
+    def _listen_udp(
+        self,
+        original: Callable[..., Any],
+        port: int,
+        protocol: Any,
+        interface: str = "",
+        maxPacketSize: int = 8192,  # noqa: N803 - IReactorUDP's name
+    ) -> Any:
+        kind = "udp6" if ":" in interface else "udp4"
+        held = self._claim((kind, _host(interface), port))
+        if held is None:
+            return original(port, protocol, interface, maxPacketSize)
+        with held.socket as passed:
+            self.bound.append(held.address)
+            return self._reactor.adoptDatagramPort(passed.fileno(), passed.family, protocol, maxPacketSize)
+
+    def _adopt_stream(self, held: Held, factory: Any) -> Any:
+        # The reactor works on a duplicate, and ours goes: the port is closed when its service stops.
+        with held.socket as passed:
+            port = self._reactor.adoptStreamPort(passed.fileno(), passed.family, factory)
+        self.adopted.add(port)
+        self.bound.append(held.address)
+        return self._watch(port, own=True)
+
+    def _claim(self, key: Key) -> Held | None:
+        for index, held in enumerate(self.held):
+            if held.key == key:
+                return self.held.pop(index)
+        return None
+
+    def _watch(self, port: Any, *, own: bool) -> Any:
+        """Keep count of a port that a service owns (not of one for a single transfer) and of its connections."""
+        if own:
+            self.ports.add(port)
+        if hasattr(port, "transport"):
+            make = port.transport
+
+            def counted(*arguments: Any) -> Any:
+                connection = make(*arguments)
+                self.connections.add(connection)
+                return connection
+
+            with contextlib.suppress(AttributeError):
+                port.transport = counted
+        return port
+
+
+class _Before:
+    """Calls ours with the original.  No function, for those bind where a class keeps reactor.listenTCP (FTP does)."""
+
+    def __init__(self, ours: Callable[..., Any], original: Callable[..., Any]) -> None:
+        self._ours = ours
+        self._original = original
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self._ours(self._original, *arguments, **keywords)
+
+
+def _host(interface: str) -> str:
+    if not interface:
+        return "0.0.0.0"  # noqa: S104 - what the reactor binds then
+    if ":" in interface:
+        return interface
+    try:
+        return socket.gethostbyname(interface)
+    except OSError:
+        return interface

@@ -1,0 +1,346 @@
+"""The way of a run, step by step, from the options to the exit status; each step's work is done in a room of its own.
+
+surroundings read → pidfile locked → detached → base's manifest checked → sockets inherited or bound → privileges
+dropped → reactor → snapshot or base chosen → loaded → sockets adopted → started → READY … STOPPING → drained →
+stopped → saved.
+
+The law: the reactor is imported after detaching, and nothing of the payload, the code or a snapshot is read before
+privileges are dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tapdaemon.errors import (
+    CannotCreateError,
+    ContradictionError,
+    TapError,
+    UnknownNameError,
+    UnloadableError,
+    os_reason,
+)
+from tapdaemon.run import pidfile as pidfiles
+from tapdaemon.run.detach import ForegroundVerdict, Verdict, detach
+from tapdaemon.run.notify import Notifier, SilentNotifier, SystemdNotifier
+from tapdaemon.run.options import Options
+from tapdaemon.run.privileges import Identity, become, identify
+from tapdaemon.run.surroundings import Surroundings
+from tapdaemon.tapfile.manifest import Process
+
+if TYPE_CHECKING:
+    from tapdaemon.run.logs import Log
+    from tapdaemon.run.snapshots import Resumed, Snapshots
+    from tapdaemon.run.source import Source
+
+DEFAULT_PIDFILE = "twistd.pid"
+DAEMON_UMASK = 0o077
+
+
+def run(options: Options, here: Surroundings) -> None:
+    """Run a tap to its end.
+
+    :raises TapError: what went wrong, with the exit status; in a daemon the parent has been told.
+    """
+    daemon = _daemonizes(options, here)
+    pidfile = _pidfile(options, daemon=daemon)
+    verdict: Verdict = ForegroundVerdict()
+    folder = os.path.abspath(options.rundir)
+    if not os.path.isdir(folder):
+        raise CannotCreateError(f"run folder {folder}", "no such folder", "make it, or name another with -d")
+    if daemon:
+        keep = [*pidfile.fds(), *(fd for fd, _ in here.listen_fds)]
+        umask = DAEMON_UMASK if options.umask is None else options.umask
+        options = _absolute(options)
+        verdict = detach(folder=folder, umask=umask, keep=keep, limit=options.start_timeout + 5)
+    notifier: Notifier = SilentNotifier()
+    try:
+        pidfile.write()
+        if here.notify_socket:
+            notifier = SystemdNotifier(here.notify_socket, _report)
+        _live(options, here, daemon=daemon, folder=folder, verdict=verdict, notifier=notifier)
+    except TapError as error:
+        cause = error.__cause__
+        notifier.failed(str(error), getattr(cause, "errno", None) or 0)
+        verdict.failed(error)
+        raise
+    finally:
+        pidfile.remove()
+        notifier.barrier()
+
+
+def _daemonizes(options: Options, here: Surroundings) -> bool:
+    """Whether to detach.  Under systemd never: the process that it started is the one that it watches."""
+    if not here.systemd:
+        return not options.nodaemon
+    for given, name in ((options.pidfile, "--pidfile"), (options.syslog, "--syslog")):
+        if given:
+            raise ContradictionError(
+                name,
+                "under systemd the manager knows the process and has its log",
+                f"leave {name} out of ExecStart=",
+            )
+    return False
+
+
+def _pidfile(options: Options, *, daemon: bool) -> pidfiles.Pidfile:
+    """In the foreground only where one is asked for."""
+    path = DEFAULT_PIDFILE if options.pidfile is None and daemon else options.pidfile
+    if not path:
+        return pidfiles.NoPidfile()
+    return pidfiles.LockedPidfile(os.path.join(options.rundir, path))
+
+
+def _absolute(options: Options) -> Options:
+    """Paths given on the command line mean files below the folder it was typed in, before the daemon leaves it."""
+    from dataclasses import replace
+
+    def absolute(path: str | None) -> str | None:
+        return path if path in (None, "-") else os.path.abspath(str(path))
+
+    return replace(
+        options,
+        tap=absolute(options.tap),
+        file=os.path.abspath(options.file),
+        python=absolute(options.python),
+        source=absolute(options.source),
+    )
+
+
+def _report(text: str) -> None:
+    sys.stderr.write(f"tapd: {text}\n")
+
+
+def _live(
+    options: Options, here: Surroundings, *, daemon: bool, folder: str, verdict: Verdict, notifier: Notifier
+) -> None:
+    """Everything from the manifest to the end, in the process that stays."""
+    gc.disable()  # start-up makes many objects and no garbage worth a collection; on again when ready
+    from tapdaemon.run import sockets
+    from tapdaemon.run.source import find
+
+    held = sockets.inherit(here.listen_fds)
+    with contextlib.closing(find(options, here, os.geteuid())) as source:
+        identity = _identity(options, here, source)
+        if source.manifest is not None and identity is not None and os.geteuid() == 0 and identity.uid != 0:
+            taken = {one.key for one in held}
+            listens = [
+                one for one in source.manifest.needs.listen if (one.kind, one.path or one.host, one.port) not in taken
+            ]
+            held += sockets.bind(listens, identity)
+        _enter(options, folder)
+        become(identity)
+        destination = _begin_log(options, here, source, daemon=daemon)
+        try:
+            _serve(options, here, source, held, destination, verdict, notifier)
+        except TapError as error:
+            _log_error(error, destination)
+            raise
+
+
+def _identity(options: Options, here: Surroundings, source: Source) -> Identity | None:
+    """Who to become: the options' word, then the manifest's.
+
+    Under systemd the unit has decided, unless it left us root.
+    """
+    decided = here.systemd and os.geteuid() != 0
+    process = source.manifest.process if source.manifest is not None and not decided else Process(source.name)
+    return identify(
+        options.uid if options.uid is not None else process.uid,
+        options.gid if options.gid is not None else process.gid,
+        effective=options.euid,
+    )
+
+
+def _enter(options: Options, folder: str) -> None:
+    """Change root, umask and folder, in twistd's order."""
+    try:
+        if options.chroot is not None:
+            os.chroot(options.chroot)
+            folder = options.rundir if options.rundir != "." else "/"
+        if options.umask is not None:
+            os.umask(options.umask)
+        os.chdir(folder)
+    except OSError as error:
+        what = f"chroot {options.chroot}" if options.chroot is not None else f"run folder {folder}"
+        raise CannotCreateError(what, f"cannot be entered: {os_reason(error)}", "look at its path and owner") from error
+
+
+def _begin_log(options: Options, here: Surroundings, source: Source, *, daemon: bool) -> Log:
+    from tapdaemon.run import logs, title
+
+    destination = logs.choose(
+        name=source.name,
+        logfile=options.logfile,
+        logger=options.logger,
+        syslog=options.syslog,
+        prefix=options.prefix,
+        daemon=daemon,
+        journal_here=here.systemd or here.journal,
+    )
+    logs.begin(destination)
+    if not options.originalname:
+        title.set_title(source.name)
+    return destination
+
+
+def _log_error(error: TapError, destination: Log) -> None:
+    """Once: where the log goes to the same eyes as the message on standard error, the message is enough."""
+    from twisted.logger import Logger
+
+    if not destination.seen:
+        Logger("tapd").critical("{error}", error=str(error))
+
+
+def _serve(
+    options: Options,
+    here: Surroundings,
+    source: Source,
+    held: list[Any],
+    destination: Log,
+    verdict: Verdict,
+    notifier: Notifier,
+) -> None:
+    reactor = _reactor(options.reactor)
+    from tapdaemon.persist import descriptions
+    from tapdaemon.run.runner import Limits, Runner
+    from tapdaemon.run.sockets import Listening
+
+    notifier.status(f"Loading {source.path}")
+    if options.python is not None:
+        descriptions.watch()  # so that a snapshot can name the endpoints; a tap names its own
+    listening = Listening(reactor, held)
+    listening.install()
+    application, save = _load(options, here, source)
+
+    def ready() -> None:
+        gc.freeze()
+        gc.enable()
+        verdict.ready()
+
+    runner = Runner(
+        application,
+        reactor,
+        listening=listening,
+        notifier=notifier,
+        limits=Limits(options.start_timeout, options.drain_timeout, options.stop_timeout),
+        save=save,
+        ready=ready,
+        reopen=destination.reopen,
+        watchdog=here.watchdog,
+        hangup_stops=options.nodaemon and not here.systemd and sys.stdin is not None and sys.stdin.isatty(),
+    )
+    runner.run(_loop(options, reactor))
+    if runner.error is not None:
+        raise runner.error
+
+
+def _reactor(name: str | None) -> Any:
+    if name is not None:
+        from twisted.application import reactors
+
+        try:
+            reactors.installReactor(name)
+        except reactors.NoSuchReactor as error:
+            known = sorted(kind.shortName for kind in reactors.getReactorTypes())
+            raise UnknownNameError("reactor", name, known) from error
+        except Exception as error:
+            raise UnloadableError(f"reactor {name}", f"cannot be installed: {error}", "see --help-reactors") from error
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def _load(options: Options, here: Surroundings, source: Source) -> tuple[Any, Callable[[], str] | None]:
+    """The application, from its snapshot or its base, and how its snapshot is written."""
+    from twisted.logger import Logger
+
+    from tapdaemon.run import snapshots
+    from tapdaemon.run.source import resumable
+
+    log = Logger("tapd")
+    state = options.state_dir or here.state or os.getcwd()
+    store = snapshots.Snapshots(
+        os.path.abspath(state), source.name, os.geteuid(), lambda text: log.warn("{text}", text=text)
+    )
+    if not resumable(source):
+        log.info("made from {path}, whose state is not kept (-y implies -o)", path=source.path)
+        return source.load(), None
+    if not options.no_save:
+        store.check_writable()
+    resumed = None if options.fresh else store.resume(source.base())
+    application = _resume(resumed, source) if resumed is not None else source.load()
+    if resumed is not None:
+        log.info("resumed {path}, generation {number}", path=resumed.path, number=resumed.generation)
+    else:
+        why = "--fresh" if options.fresh else f"no snapshot of it in {store.folder}"
+        log.info("loaded {path}: {why}", path=source.path, why=why)
+    if options.no_save:
+        return application, None
+    generation = (resumed.generation if resumed is not None else 0) + 1
+    return application, lambda: _save(application, source, store, generation)
+
+
+def _resume(resumed: Resumed, source: Source) -> Any:
+    """Load a snapshot, and put on it what a base made with --keep-state declares anew."""
+    from tapdaemon.persist import images
+
+    fresh = source.load() if _is_moved(resumed, source) else None
+    try:
+        application = images.load(resumed.image, resumed.path)
+    except TapError as error:
+        error.remedy = f"{error.remedy}; or start from the base with --fresh, which keeps the snapshot"
+        raise
+    if fresh is not None and source.manifest is not None:
+        from tapdaemon.persist import redeclare
+
+        missing = redeclare.apply(source.manifest.lineage.moved, fresh, application)
+        if missing:
+            raise UnloadableError(
+                resumed.path,
+                "it no longer has what the base declares anew: " + ", ".join(missing),
+                "start from the base with --fresh, which keeps the snapshot",
+            )
+    return application
+
+
+def _is_moved(resumed: Resumed, source: Source) -> bool:
+    return bool(
+        source.manifest is not None
+        and source.manifest.lineage.moved
+        and resumed.image.manifest.lineage.base != source.base().content
+    )
+
+
+def _save(application: Any, source: Source, store: Snapshots, generation: int) -> str:
+    from tapdaemon.persist import images
+
+    return store.write(images.snapshot(application, source.image(), source.base().content, generation))
+
+
+def _loop(options: Options, reactor: Any) -> Callable[[], None]:
+    """How the reactor is run: as it is, or as -p, -b and --spew ask."""
+    if options.spew:
+        from twisted.python.util import spewer
+
+        sys.settrace(spewer)
+    if options.profile is not None:
+        from twisted.application.app import AppProfiler
+
+        settings = {"profile": options.profile, "savestats": options.savestats, "profiler": options.profiler}
+        profiler = AppProfiler(settings)
+        return lambda: profiler.run(reactor)
+    if options.debug:
+        import pdb  # noqa: T100 - what -b asks for
+
+        from twisted.python.failure import startDebugMode
+
+        startDebugMode()
+        return lambda: pdb.runcall(reactor.run)
+    run_it: Callable[[], None] = reactor.run
+    return run_it

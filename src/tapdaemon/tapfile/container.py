@@ -1,0 +1,191 @@
+"""The container: a zip with the manifest first, its members checked by digest; it never looks into a payload.
+
+A tap is opened once.  Owner, manifest and members are all read from that one open file, so that replacing the file at
+its path never mixes two taps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from tapdaemon.errors import TapDamagedError, TapMissingError, UnreadableError, os_reason
+from tapdaemon.tapfile import trust
+from tapdaemon.tapfile.manifest import MANIFEST_MAX, MEMBER, Manifest, Member, dump, parse
+
+_EMPTY_ZIP = b"PK\x05\x06"
+_ZIP = b"PK\x03\x04"
+# The zip format's calendar begins in 1980 and has steps of two seconds (APPNOTE 4.4.6).
+_EPOCH_MIN = 315532800
+_EPOCH_MAX = 4354819198
+LEVEL = 6
+
+
+@dataclass(frozen=True)
+class TapImage:
+    """A whole tap in memory: its manifest and the bytes of its members."""
+
+    manifest: Manifest
+    members: Mapping[str, bytes]
+
+    @property
+    def payload(self) -> bytes:
+        return self.members[self.manifest.payload.name]
+
+    @property
+    def code(self) -> dict[str, bytes]:
+        """The members below code/, by their path there."""
+        return {name[len("code/") :]: data for name, data in self.members.items() if name.startswith("code/")}
+
+
+def seal_members(manifest: Manifest, members: Mapping[str, bytes]) -> TapImage:
+    """A tap of these members, listed in the manifest with their sizes and digests, in order of name."""
+    listed = tuple(Member(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in sorted(members.items()))
+    return TapImage(replace(manifest, members=listed), dict(members))
+
+
+def encode(image: TapImage) -> bytes:
+    """The tap's bytes: the same for the same values, whoever runs this, where and when."""
+    moment = time.gmtime(min(max(image.manifest.lineage.time, _EPOCH_MIN), _EPOCH_MAX))[:6]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
+        for name, data in [(MEMBER, dump(image.manifest)), *sorted(image.members.items())]:
+            info = zipfile.ZipInfo(name, moment)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (stat.S_IFREG | 0o600) << 16
+            info.create_system = 3  # Unix, whatever built this Python
+            archive.writestr(info, data)
+    return buffer.getvalue()
+
+
+class TapFile:
+    """An open tap whose manifest was read.  Use it as a context manager.
+
+    :param path: for messages, and where its folder is looked at.
+    :param uid: who is going to obey it; None to look only, without the owner check.
+    :raises TapMissingError, UnreadableError, TapUntrustedError: before anything was read.
+    :raises TapDamagedError, SchemaError: its structure or manifest is not whole.
+    """
+
+    def __init__(self, path: str, uid: int | None) -> None:
+        self.path = path
+        self._fd = open_tap(path)
+        try:
+            self.status = os.fstat(self._fd) if uid is None else trust.check(path, self._fd, uid)
+            self._archive = _open_archive(path, self._fd)
+            self.manifest = self._read_manifest()
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._archive.close()
+        os.close(self._fd)
+
+    def image(self) -> TapImage:
+        """Read all members, each checked against the manifest's size and digest."""
+        return TapImage(self.manifest, {member.name: self._member(member) for member in self.manifest.members})
+
+    def _read_manifest(self) -> Manifest:
+        names = self._archive.namelist()
+        if not names or names[0] != MEMBER:
+            raise TapDamagedError(self.path, "not a tap: its first member is not manifest.json")
+        info = self._archive.getinfo(MEMBER)
+        if info.file_size > MANIFEST_MAX:
+            raise TapDamagedError(self.path, f"its manifest is larger than {MANIFEST_MAX} bytes")
+        if len(set(names)) != len(names):
+            raise TapDamagedError(self.path, "a member stands in it twice")
+        manifest = parse(self._bytes(info))
+        listed = {MEMBER} | {member.name for member in manifest.members}
+        for name in set(names) ^ listed:
+            fact = "is listed but missing" if name in listed else "is not listed in its manifest"
+            raise TapDamagedError(self.path, f"member {name!a} {fact}")
+        return manifest
+
+    def _member(self, member: Member) -> bytes:
+        info = self._archive.getinfo(member.name)
+        if info.file_size != member.size:
+            raise TapDamagedError(self.path, f"{member.name} has {info.file_size} bytes, not {member.size}")
+        data = self._bytes(info)
+        if hashlib.sha256(data).hexdigest() != member.sha256:
+            raise TapDamagedError(self.path, f"{member.name} was altered: its digest is not the manifest's")
+        return data
+
+    def _bytes(self, info: zipfile.ZipInfo) -> bytes:
+        import zlib
+
+        try:
+            with self._archive.open(info) as stream:
+                data = stream.read(info.file_size + 1)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
+            raise TapDamagedError(self.path, f"{info.filename} was altered ({error})") from error
+        if len(data) != info.file_size:
+            raise TapDamagedError(self.path, f"{info.filename} is not of the size that it states")
+        return data
+
+
+def open_tap(path: str) -> int:
+    """Open a tap for reading, without waiting on a FIFO; the caller closes it.
+
+    :raises TapMissingError, UnreadableError: with the path.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except (FileNotFoundError, NotADirectoryError):
+        raise TapMissingError(path, "no such tap", "make one with mktap, or look at the path") from None
+    except OSError as error:
+        raise UnreadableError(
+            path,
+            f"cannot be read: {os_reason(error)}",
+            "read it as its owner; under systemd run 'systemctl daemon-reload', so that the unit is handed the tap",
+        ) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise TapDamagedError(path, "not a tap: it is no regular file")
+    return fd
+
+
+def _open_archive(path: str, fd: int) -> zipfile.ZipFile:
+    size = os.fstat(fd).st_size
+    head = os.pread(fd, 4, 0)
+    if size == 0:
+        raise TapDamagedError(path, "empty")
+    if head != _ZIP:
+        fact = "an empty zip" if head == _EMPTY_ZIP else "it does not begin as a tap does"
+        raise TapDamagedError(path, f"not a tap: {fact}")
+    try:
+        return zipfile.ZipFile(os.fdopen(os.dup(fd), "rb"))
+    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
+        raise TapDamagedError(path, f"cut off or altered: no whole directory at its end ({size} bytes)") from error
+
+
+def is_container(path: str) -> bool:
+    """Whether the file begins as a tap does; what does not may be a raw pickle as sob writes it."""
+    fd = open_tap(path)
+    try:
+        return os.pread(fd, 4, 0) in (_ZIP, b"") or os.fstat(fd).st_size == 0
+    finally:
+        os.close(fd)

@@ -1,0 +1,118 @@
+"""Fixtures: the commands as real processes, in a folder of their own, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+LIMIT = 20.0
+"""Seconds after which a thing that should have happened has not."""
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """An environment without the service manager that may run these tests."""
+    dropped = ("NOTIFY_SOCKET", "SYSTEMD_EXEC_PID", "JOURNAL_STREAM", "LISTEN_FDS", "LISTEN_PID", "STATE_DIRECTORY")
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | more
+
+
+def command(name: str, *arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", f"tapdaemon.cli.{name}", *map(str, arguments)]
+
+
+def run(
+    name: str, *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, limit: float = 60.0
+) -> subprocess.CompletedProcess[str]:
+    """Run one of the commands to its end."""
+    return subprocess.run(
+        command(name, *arguments),
+        cwd=cwd,
+        env=clean_environment(**(env or {})),
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        check=False,
+    )
+
+
+def mktap(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """Make a tap; its closing line."""
+    done = run("mktap", *arguments, cwd=cwd, env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(happened: Callable[[], bool], what: str, limit: float = LIMIT) -> None:
+    end = time.monotonic() + limit
+    while not happened():
+        assert time.monotonic() < end, f"{what} did not happen in {limit} s"
+        time.sleep(0.01)
+
+
+class Tapd:
+    """A tapd in the foreground, with its log in a file."""
+
+    def __init__(
+        self, *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, pass_fds: Sequence[int] = ()
+    ) -> None:
+        self.cwd = cwd
+        self.log_path = cwd / f"tapd-{time.monotonic_ns()}.log"
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                command("tapd", "-n", *arguments),
+                cwd=cwd,
+                env=clean_environment(**(env or {})),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=pass_fds,
+            )
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def wait_ready(self) -> Tapd:
+        until(lambda: "ready: " in self.log or self.process.poll() is not None, "ready")
+        assert self.process.poll() is None, self.log
+        return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(LIMIT)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait(LIMIT)
+
+
+@pytest.fixture
+def tapd(tmp_path: Path) -> Iterator[Callable[..., Tapd]]:
+    """Start tapds; whatever still runs at the end is ended by pid."""
+    started: list[Tapd] = []
+
+    def start(*arguments: str | Path, cwd: Path = tmp_path, ready: bool = True, **more) -> Tapd:
+        one = Tapd(*arguments, cwd=cwd, **more)
+        started.append(one)
+        return one.wait_ready() if ready else one
+
+    yield start
+    for one in started:
+        one.kill()
