@@ -126,6 +126,10 @@ def _quiet(step: str) -> None:
 
 def main() -> None:
     """Entry point of the command."""
+    if "PYTHONHASHSEED" not in os.environ:
+        # The order of a saved set follows the seed, and the same input is to give the same bytes.
+        environment = os.environ | {"PYTHONHASHSEED": "0"}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - ourselves again
     try:
         from tapdaemon.persist import descriptions
 

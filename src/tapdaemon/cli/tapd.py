@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
+gc.disable()  # start-up makes many objects and next to no garbage; on again when the application is ready
+
 import os
 import sys
 from collections.abc import Sequence

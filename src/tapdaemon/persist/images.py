@@ -12,9 +12,8 @@ from typing import Any
 import tapdaemon
 from tapdaemon.core import needs, tree
 from tapdaemon.core.application import is_application
-from tapdaemon.core.code import CodeImporter
 from tapdaemon.errors import NoApplicationError, TapError
-from tapdaemon.persist import provenance, styles
+from tapdaemon.persist import styles
 from tapdaemon.tapfile.container import TapImage, seal_members
 from tapdaemon.tapfile.manifest import Lineage, Manifest, Needs, Process, Recipe, payload_name
 
@@ -41,6 +40,8 @@ def make(
     :raises UnsavableError: with every object that stands in the way.
     """
     from twisted.application.service import IProcess, IService
+
+    from tapdaemon.persist import provenance
 
     payload, modules = styles.dump(application, style)
     process = IProcess(application)
@@ -70,7 +71,7 @@ def snapshot(application: Any, base: TapImage | None, content: str, generation: 
     :param content: of the base, see `Manifest.content`.
     :raises UnsavableError: with every object that stands in the way.
     """
-    lineage = Lineage("shutdown", content, generation=generation, time=int(time.time()), writer=WRITER)
+    lineage = Lineage("shutdown", base=content, generation=generation, time=int(time.time()), writer=WRITER)
     if base is None:
         return make(application, lineage=lineage)
     payload, _ = styles.dump(application, base.manifest.style)
@@ -86,6 +87,8 @@ def load(image: TapImage, subject: str) -> Any:
     :raises UnloadableError, NoApplicationError: with the reason.
     """
     if image.code:
+        from tapdaemon.core.code import CodeImporter
+
         CodeImporter(image.code).install()
     try:
         application = styles.load(image.payload, image.manifest.style)
@@ -112,4 +115,6 @@ def whole(application: Any, subject: str) -> Any:
 
 def collect_code(paths: Iterable[str]) -> dict[str, bytes]:
     """The files below the given modules and packages, by their place in code/."""
+    from tapdaemon.persist import provenance
+
     return {place: data for path in paths for place, data in provenance.files(path)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from tapdaemon.core import makers
 from tapdaemon.core.application import Application
 from tapdaemon.errors import UsageError
 from tapdaemon.persist import images, provenance, redeclare, styles
+from tapdaemon.persist.likeness import Likeness, stopped_clock
 from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile, TapImage, encode
 from tapdaemon.tapfile.manifest import Lineage, Recipe, Step
@@ -76,14 +78,19 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
     """
     styles.codec(request.style)
     path = _output(request)
-    parts = _gather(request, progress)
+    likeness = None
+    if request.append is None:
+        likeness = Likeness(lambda: styles.dump(_application(request), request.style)[0])
+    fixed = environ.get("SOURCE_DATE_EPOCH", "")
+    with stopped_clock(int(fixed)) if fixed.isdigit() else contextlib.nullcontext():
+        parts = _gather(request, progress)
     parts.code |= images.collect_code(request.include)
-    _set_process(parts.application, request)
     progress("saving the application")
     modules = styles.dump(parts.application, request.style)[1]
     own = {name: place for name, place in provenance.own_modules(modules).items() if name != parts.python}
     parts.code |= images.collect_code(own.values())
-    lineage = Lineage(time=images.now(environ), writer=images.WRITER, keeps=parts.keeps)
+    alike = likeness.digest() if likeness is not None else ""
+    lineage = Lineage(likeness=alike, time=images.now(environ), writer=images.WRITER, keeps=parts.keeps)
     recipe = Recipe(tuple(parts.steps), parts.python, parts.folder)
     image = images.make(parts.application, style=request.style, recipe=recipe, code=parts.code, lineage=lineage)
     if request.keep_state is not None:
@@ -105,6 +112,10 @@ def _output(request: Request) -> str:
     return path
 
 
+def _application(request: Request) -> Any:
+    return _gather(request, lambda _: None).application
+
+
 def _gather(request: Request, progress: Progress) -> _Parts:
     parts = _start(request, progress)
     if request.maker is not None:
@@ -115,6 +126,7 @@ def _gather(request: Request, progress: Progress) -> _Parts:
         service.setServiceParent(parts.application)
         parts.steps.append(Step(maker.name, request.arguments))
         parts.folder = os.getcwd()
+    _set_process(parts.application, request)
     return parts
 
 

@@ -7,13 +7,10 @@ from typing import Any
 
 from twisted.application.service import IService
 from twisted.persisted.sob import IPersistable
-from twisted.python.components import registerAdapter
 from zope.interface import implementer
 
-from tapdaemon.core.application import Application
 from tapdaemon.errors import UsageError
 from tapdaemon.persist import descriptions, images, provenance, styles
-from tapdaemon.tapfile import trust
 from tapdaemon.tapfile.container import TapFile, encode
 from tapdaemon.tapfile.folders import SUFFIX
 from tapdaemon.tapfile.whole import write_whole
@@ -46,9 +43,6 @@ class TapPersistable:
         save(self.original, filename or (f"{stem}-{tag}{SUFFIX}" if tag else stem + SUFFIX), style=self.style)
 
 
-registerAdapter(TapPersistable, Application, IPersistable)
-
-
 def save(application: Any, path: str | os.PathLike[str], *, style: str | None = None) -> None:
     """Save an application as a tap: written whole, mode 0600.
 
@@ -72,11 +66,3 @@ def load(path: str | os.PathLike[str]) -> Any:
     with TapFile(name, os.geteuid()) as tap:
         image = tap.image()
     return images.load(image, name)
-
-
-def trusted_reader() -> int:
-    """The user whose files may be obeyed besides root's."""
-    return os.geteuid()
-
-
-__all__ = ["Application", "TapPersistable", "load", "save", "trust"]

@@ -8,7 +8,6 @@ from typing import Any
 
 from tapdaemon.errors import TapError, UnknownNameError, UnsavableError
 from tapdaemon.persist import pickling
-from tapdaemon.persist.explain import unsavable
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ def dump(application: Any, style: str) -> tuple[bytes, frozenset[str]]:
         raise
     except Exception as error:
         from tapdaemon.core.tree import walk
+        from tapdaemon.persist.explain import unsavable
 
         name = next(walk(application)).path
         lines = unsavable(application) or [f"{name}: {type(error).__name__}: {error}"]

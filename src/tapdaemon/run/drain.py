@@ -42,7 +42,7 @@ def in_flight(connection: Any) -> bool:
     """Whether an answer is owed or on its way."""
     if not getattr(connection, "connected", False):
         return False
-    if connection.dataBuffer or getattr(connection, "_tempDataBuffer", None) or connection.producer is not None:
+    if connection.dataBuffer or getattr(connection, "_tempDataBuffer", None):
         return True
     protocol: Any = getattr(connection, "protocol", None)
     while hasattr(protocol, "wrappedProtocol"):  # TLS and policy wrappers
@@ -52,7 +52,8 @@ def in_flight(connection: Any) -> bool:
         return bool(channel.requests)
     if channel is not None and hasattr(channel, "streams"):
         return bool(channel.streams)
-    return _unanswered(connection)
+    # An HTTP channel is its connection's producer all its life; of others a producer has something to send.
+    return connection.producer is not None or _unanswered(connection)
 
 
 def _unanswered(connection: Any) -> bool:

@@ -95,20 +95,18 @@ class Runner:
     def _start(self) -> None:
         self._handle_signals()
         self._go(Event.LOADED, services=f"{self._services} services")
+        patience = self._reactor.callLater(self._limits.start, self._timed_out)
         started = self._starter.start()
-        started.addTimeout(self._limits.start, self._reactor, self._timed_out)
+        started.addBoth(_cancelling(patience))
         started.addCallbacks(self._started, self._start_failed)
         # What a callback above raises is a bug of ours, and must not pass for a start.
         started.addErrback(lambda failure: self._fail(StartError("tapd", f"failed to start: {failure.value}"), failure))
 
-    def _timed_out(self, result: Any, limit: float) -> Any:
-        if isinstance(result, Failure):
+    def _timed_out(self) -> None:
+        if self.phase is Phase.STARTING:
             waiting = ", ".join(self._starter.waiting_for()) or "the tree"
-            error = StartError(
-                waiting, f"not ready within {limit:g} s", "see its log, or allow more with --start-timeout"
-            )
-            return Failure(error)
-        return result
+            reason = f"not ready within {self._limits.start:g} s"
+            self._fail(StartError(waiting, reason, "see its log, or allow more with --start-timeout"), None)
 
     def _started(self, _: None) -> None:
         if self.phase is not Phase.STARTING:  # a stop overtook it
@@ -127,6 +125,8 @@ class Runner:
         return sorted({_address(port.getHost()) for port in self._listening.ports})
 
     def _start_failed(self, failure: Failure) -> None:
+        if self.phase is not Phase.STARTING:  # it took too long, or a stop overtook it
+            return
         error: TapError
         value = failure.value
         cause: Failure | None = None
@@ -255,6 +255,15 @@ def extended(notifier: Notifier) -> Iterator[None]:
     finally:
         done.set()
         asking.join()
+
+
+def _cancelling(call: Any) -> Callable[[Any], Any]:
+    def cancel(result: Any) -> Any:
+        if call.active():
+            call.cancel()
+        return result
+
+    return cancel
 
 
 def _start_error(path: str, cause: BaseException | None) -> TapError:

@@ -44,6 +44,7 @@ def address_error(service: str, address: str, error: OSError) -> AddressError:
     if error.errno == errno.EADDRINUSE:
         remedy = "stop what listens there (ss -ltnp shows it), or choose another address when making the tap"
     failure = AddressError(service, f"cannot listen on {address}: {os_reason(error)}", remedy)
+    failure.__cause__ = error  # with its errno, for ERRNO= of sd_notify(3)
     if error.errno in (errno.EACCES, errno.EPERM):
         failure.remedy = "start it as root or under systemd, or choose a port from 1024 up"
         failure.status = EX_NOPERM
@@ -163,8 +164,7 @@ class Listening:
     def _listen_tcp(
         self, original: Callable[..., Any], port: int, factory: Any, backlog: int = 50, interface: str = ""
     ) -> Any:
-        kind = "tcp6" if ":" in interface else "tcp4"
-        held = self._claim((kind, _host(interface), port))
+        held = self._claim("tcp", interface, port)
         if held is None:
             return self._watch(original(port, factory, backlog, interface), own=port != 0)
         return self._adopt_stream(held, factory)
@@ -178,7 +178,7 @@ class Listening:
         mode: int = 0o666,
         wantPID: int = 0,  # noqa: N803 - IReactorUNIX's name
     ) -> Any:
-        held = self._claim(("unix", os.path.abspath(os.fsdecode(address)), 0))
+        held = self._claim("unix", os.path.abspath(os.fsdecode(address)), 0)
         if held is None:
             return self._watch(original(address, factory, backlog, mode, wantPID), own=True)
         return self._adopt_stream(held, factory)
@@ -191,8 +191,7 @@ class Listening:
         interface: str = "",
         maxPacketSize: int = 8192,  # noqa: N803 - IReactorUDP's name
     ) -> Any:
-        kind = "udp6" if ":" in interface else "udp4"
-        held = self._claim((kind, _host(interface), port))
+        held = self._claim("udp", interface, port)
         if held is None:
             return original(port, protocol, interface, maxPacketSize)
         with held.socket as passed:
@@ -207,11 +206,15 @@ class Listening:
         self.bound.append(held.address)
         return self._watch(port, own=True)
 
-    def _claim(self, key: Key) -> Held | None:
-        for index, held in enumerate(self.held):
-            if held.key == key:
-                return self.held.pop(index)
-        return None
+    def _claim(self, family: str, place: str, port: int) -> Held | None:
+        """The held socket of an address, which is ours no more."""
+        if not self.held:
+            return None
+        key = (family, place, port) if family == "unix" else (*_numeric(family, place), port)
+        found = next((held for held in self.held if held.key == key), None)
+        if found is not None:
+            self.held.remove(found)
+        return found
 
     def _watch(self, port: Any, *, own: bool) -> Any:
         """Keep count of a port that a service owns (not of one for a single transfer) and of its connections."""
@@ -241,12 +244,13 @@ class _Before:
         return self._ours(self._original, *arguments, **keywords)
 
 
-def _host(interface: str) -> str:
+def _numeric(family: str, interface: str) -> tuple[str, str]:
+    """Kind and numeric address of an interface, as the reactor understands it."""
     if not interface:
-        return "0.0.0.0"  # noqa: S104 - what the reactor binds then
+        return f"{family}4", "0.0.0.0"  # noqa: S104 - what the reactor binds then
     if ":" in interface:
-        return interface
+        return f"{family}6", interface
     try:
-        return socket.gethostbyname(interface)
+        return f"{family}4", socket.gethostbyname(interface)
     except OSError:
-        return interface
+        return f"{family}4", interface

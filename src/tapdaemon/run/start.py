@@ -120,7 +120,6 @@ def _live(
     options: Options, here: Surroundings, *, daemon: bool, folder: str, verdict: Verdict, notifier: Notifier
 ) -> None:
     """Everything from the manifest to the end, in the process that stays."""
-    gc.disable()  # start-up makes many objects and no garbage worth a collection; on again when ready
     from tapdaemon.run import sockets
     from tapdaemon.run.source import find
 

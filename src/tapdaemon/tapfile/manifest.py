@@ -116,6 +116,7 @@ class Recipe:
 class Lineage:
     """Where a tap comes from.
 
+    :param likeness: of a base that its recipe alone made: the digest of what the recipe gives under a stopped clock.
     :param base: the content (see `content`) of the base that a snapshot was taken from; empty in a base.
     :param keeps: the contents whose snapshots this base goes on from, beside its own.
     :param moved: attributes, by their way through the graph, that this base declares anew over such a snapshot.
@@ -125,6 +126,7 @@ class Lineage:
     """
 
     reason: str = "made"
+    likeness: str = ""
     base: str = ""
     keeps: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
@@ -153,12 +155,16 @@ class Manifest:
 
     @property
     def content(self) -> str:
-        """What makes a tap the tap it is: SHA-256 over recipe, payload and code, not over times or addresses.
+        """What makes a tap the tap it is: SHA-256 over recipe, payload (or its likeness) and code, not over times.
 
         A snapshot names the content of its base; making the same tap again gives the same content, so the state stays.
         """
         recipe = None if self.recipe is None else asdict(self.recipe)
-        members = sorted((member.name, member.sha256) for member in self.members)
+        payload = payload_name(self.style)
+        members = sorted(
+            (member.name, self.lineage.likeness if member.name == payload and self.lineage.likeness else member.sha256)
+            for member in self.members
+        )
         text = json.dumps([recipe, members], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -285,6 +291,7 @@ def _lineage(reader: Reader) -> Lineage:
 
     return Lineage(
         reason=reader.choice("reason", REASONS),
+        likeness=content(reader.text("likeness"), f"{reader.where}.likeness"),
         base=content(reader.text("base"), f"{reader.where}.base"),
         keeps=reader.items("keeps", content),
         moved=reader.texts("moved"),

@@ -1,0 +1,128 @@
+"""Time from exec to the first answered request, and memory (PSS), of one site run five ways, side by side.
+
+The five alternate within each round, so that whatever else the machine does meets all of them.  Prints medians and
+ratios to the bare reactor script.  `make bench` runs it; ROUNDS sets how often (21).
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROUNDS = int(os.environ.get("ROUNDS", "21"))
+BARE = """
+from twisted.internet import reactor
+from twisted.web.server import Site
+from twisted.web.static import File
+reactor.listenTCP({port}, Site(File({root!r})), interface="127.0.0.1")
+reactor.run()
+"""
+TAC = """
+from twisted.application import service, strports
+from twisted.web.server import Site
+from twisted.web.static import File
+application = service.Application("web")
+strports.service("tcp:{port}:interface=127.0.0.1", Site(File({root!r}))).setServiceParent(application)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def first_answer(port: int, began: float) -> float:
+    """Seconds from `began` to the first answered request."""
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            if connection.getresponse().read() != b"hello":
+                raise RuntimeError("a wrong answer")
+            return time.perf_counter() - began
+        except ConnectionRefusedError:
+            if time.perf_counter() - began > 30:
+                raise
+            time.sleep(0.0005)
+        finally:
+            connection.close()
+
+
+def pss(pid: int) -> float:
+    """Proportional set size in MB (proc(5), smaps_rollup)."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+def cpu(pid: int) -> float:
+    """Seconds on a processor so far (proc(5), schedstat): steadier than the clock on a shared machine."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def measure(arguments: list[str], port: int, folder: str) -> tuple[float, float, float]:
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        arguments, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        took = first_answer(port, began)
+        return took, cpu(process.pid), pss(process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def main() -> None:
+    bin_folder = Path(sys.executable).parent
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "www"
+        root.mkdir()
+        (root / "index.html").write_text("hello")
+        port = free_port()
+        (Path(folder) / "bare.py").write_text(BARE.format(port=port, root=str(root)))
+        (Path(folder) / "web.tac").write_text(TAC.format(port=port, root=str(root)))
+        listen = f"tcp:{port}:interface=127.0.0.1"
+        subprocess.run([bin_folder / "mktap", "web", "--path", root, "--listen", listen], cwd=folder, check=True)
+        ways = {
+            "bare reactor script": [sys.executable, "bare.py"],
+            "tapd -n web.tap": [str(bin_folder / "tapd"), "-n", "web.tap"],
+            "tapd -no web.tap": [str(bin_folder / "tapd"), "-no", "web.tap"],
+            "twistd -n web": [str(bin_folder / "twistd"), "-n", "web", "--path", str(root), "--listen", listen],
+            "twistd -ny web.tac": [str(bin_folder / "twistd"), "-ny", "web.tac"],
+        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        loads: dict[str, list[float]] = {name: [] for name in ways}
+        sizes: dict[str, list[float]] = {name: [] for name in ways}
+        for turn in range(ROUNDS + 1):
+            for name, arguments in ways.items():
+                took, load, size = measure(arguments, port, folder)
+                if turn:  # the first round warms caches
+                    times[name].append(took)
+                    loads[name].append(load)
+                    sizes[name].append(size)
+    bare = statistics.median(times["bare reactor script"])
+    bare_load = statistics.median(loads["bare reactor script"])
+    print(f"\nexec to first answer, {ROUNDS} rounds, alternating; PSS after it")
+    for name in ways:
+        median = statistics.median(times[name])
+        load = statistics.median(loads[name])
+        print(
+            f"{name:<22} {median * 1000:7.1f} ms  x{median / bare:.2f}  (best {min(times[name]) * 1000:6.1f})  "
+            f"CPU {load * 1000:6.1f} ms x{load / bare_load:.2f}  "
+            f"{statistics.median(sizes[name]):6.1f} MB"
+        )
+
+
+if __name__ == "__main__":
+    main()
