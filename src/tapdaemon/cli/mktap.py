@@ -102,6 +102,8 @@ def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]
     from tapdaemon.persist import making
 
     progress = options.pop("progress")
+    if progress:
+        _show_log()
     if options["append"] and options["python"]:
         raise UsageError("-a and -y", "both name an application to begin with", "give one")
     request = making.Request(maker=maker, arguments=arguments, **_given(options))
@@ -114,6 +116,20 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     if options["append"] and options["output"] is None:
         options = options | {"output": options["append"]}
     return options
+
+
+def _begin_log() -> None:
+    """Keep what makers log off the terminal: a broken plugin is told by --help, a failed maker by its error."""
+    from twisted.logger import globalLogBeginner
+
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
+
+
+def _show_log() -> None:
+    """With -p what makers log is shown, too."""
+    from twisted.logger import globalLogPublisher, textFileLogObserver
+
+    globalLogPublisher.addObserver(textFileLogObserver(sys.stderr))
 
 
 def _say(step: str) -> None:
@@ -133,6 +149,7 @@ def main() -> None:
     try:
         from tapdaemon.persist import descriptions
 
+        _begin_log()
         descriptions.watch()  # before a maker imports serverFromString by name
         command.main(prog_name="mktap", standalone_mode=False)
     except click.exceptions.Exit as end:

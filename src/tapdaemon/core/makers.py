@@ -37,12 +37,13 @@ def find_makers() -> tuple[Maker, ...]:
     import twisted.plugins
     from twisted.plugin import getPlugins
 
-    failures: list[LogEvent] = []
+    failures: list[Any] = []
 
     @provider(ILogObserver)
     def collect(event: LogEvent) -> None:
-        if event.get("log_failure") is not None:
-            failures.append(event)
+        failure = event.get("log_failure") or event.get("failure")  # the latter from twisted.python.log.err
+        if failure is not None:
+            failures.append(failure)
 
     found: dict[str, Maker] = {}
     globalLogPublisher.addObserver(collect)
@@ -54,7 +55,7 @@ def find_makers() -> tuple[Maker, ...]:
     finally:
         globalLogPublisher.removeObserver(collect)
     folders = [os.path.abspath(folder) for folder in twisted.plugins.__path__]
-    broken = {_broken_plugin(event["log_failure"], folders) for event in failures}
+    broken = {_broken_plugin(failure, folders) for failure in failures}
     return (
         *sorted(found.values(), key=lambda maker: maker.name),
         *sorted(broken, key=lambda maker: maker.name),

@@ -69,7 +69,7 @@ def files(path: str) -> Iterator[tuple[str, bytes]]:
     :raises UsageError: it is neither.
     :raises UnreadableError: one of them cannot be read.
     """
-    path = os.path.abspath(path)
+    given, path = path, os.path.abspath(path)
     base = os.path.dirname(path)
     if os.path.isfile(path):
         names = [path]
@@ -81,7 +81,7 @@ def files(path: str) -> Iterator[tuple[str, bytes]]:
             if "__pycache__" not in folder and not name.endswith((".pyc", ".pyo"))
         ]
     else:
-        raise UsageError(f"--include {path}", "no such file or folder", "name a module's file or a package's folder")
+        raise UsageError(f"--include {given}", "no such file or folder", "name a module's file or a package's folder")
     for name in names:
         try:
             with open(name, "rb") as file:

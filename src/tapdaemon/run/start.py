@@ -331,6 +331,8 @@ def _loop(options: Options, reactor: Any) -> Callable[[], None]:
     if options.profile is not None:
         from twisted.application.app import AppProfiler
 
+        if options.profiler.lower() not in AppProfiler.profilers:
+            raise UnknownNameError("profiler", options.profiler, sorted(AppProfiler.profilers))
         settings = {"profile": options.profile, "savestats": options.savestats, "profiler": options.profiler}
         profiler = AppProfiler(settings)
         return lambda: profiler.run(reactor)
