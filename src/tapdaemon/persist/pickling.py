@@ -56,6 +56,12 @@ class _Unpickler(pickle.Unpickler):
                 f"it is gone from {module}",
                 "install a version that has it, or make the tap again with mktap",
             ) from error
+        except Exception as error:
+            raise UnloadableError(
+                f"{module}.{name}",
+                f"importing {module} failed with {type(error).__name__}: {error}",
+                "the top level of a module, a .tac's too, runs at each start: move what fails into startService",
+            ) from error
 
 
 def dumps(application: Any) -> tuple[bytes, frozenset[str]]:

@@ -12,6 +12,7 @@ import os
 import stat
 import time
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -27,6 +28,17 @@ _ZIP = b"PK\x03\x04"
 _EPOCH_MIN = 315532800
 _EPOCH_MAX = 4354819198
 LEVEL = 6
+# What zipfile raises when structure or data is not what was written (a seek out of the file is an OSError).
+_ALTERED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+)
 
 
 @dataclass(frozen=True)
@@ -128,20 +140,13 @@ class TapFile:
         return data
 
     def _bytes(self, info: zipfile.ZipInfo) -> bytes:
-        import zlib
-
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise TapDamagedError(self.path, f"{info.filename!a} is packed in a way that no tap is")
         try:
             with self._archive.open(info) as stream:
                 data = stream.read(info.file_size + 1)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
-            raise TapDamagedError(self.path, f"{info.filename} was altered ({error})") from error
+        except _ALTERED as error:
+            raise TapDamagedError(self.path, f"{info.filename!a} was altered ({error})") from error
         if len(data) != info.file_size:
             raise TapDamagedError(self.path, f"{info.filename} is not of the size that it states")
         return data
@@ -178,7 +183,7 @@ def _open_archive(path: str, fd: int) -> zipfile.ZipFile:
         raise TapDamagedError(path, f"not a tap: {fact}")
     try:
         return zipfile.ZipFile(os.fdopen(os.dup(fd), "rb"))
-    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
+    except _ALTERED as error:
         raise TapDamagedError(path, f"cut off or altered: no whole directory at its end ({size} bytes)") from error
 
 
