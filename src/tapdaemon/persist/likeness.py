@@ -13,7 +13,8 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
 _CLOCK = ("time", "time_ns", "ctime", "localtime", "gmtime", "strftime", "asctime", "monotonic", "perf_counter")
@@ -39,22 +40,22 @@ def stopped_clock(moment: float) -> Iterator[None]:
     }
     state = random.getstate()
     random.seed(int(moment))
-    _replace(real, still)
+    _replace([(real[name], still[name]) for name in _CLOCK])
     try:
         yield
     finally:
-        _replace(still, real)
+        _replace([(still[name], real[name]) for name in _CLOCK])
         random.setstate(state)
 
 
-def _replace(old: dict[str, Any], new: dict[str, Any]) -> None:
-    by_identity = {id(function): new[name] for name, function in old.items()}
+def _replace(pairs: Sequence[tuple[Any, Any]]) -> None:
+    """Put the second of each pair wherever a module has the first."""
+    by_identity = {id(old): new for old, new in pairs}
     for module in list(sys.modules.values()):
-        names = getattr(module, "__dict__", None)
-        if isinstance(names, dict) and module.__name__ != __name__:
-            for name, value in list(names.items()):
-                if id(value) in by_identity:
-                    names[name] = by_identity[id(value)]
+        names = vars(module) if isinstance(module, ModuleType) else {}
+        for name, value in list(names.items()):
+            if id(value) in by_identity:
+                names[name] = by_identity[id(value)]
 
 
 class Likeness:
@@ -86,7 +87,7 @@ def _take(payload: Callable[[], bytes], writing: int) -> None:
         silence = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(silence, stream)
-        os.urandom = lambda size, /: bytes(size)
+        _replace([(os.urandom, lambda size, /: bytes(size))])
         with stopped_clock(0):
             os.write(writing, hashlib.sha256(payload()).hexdigest().encode())
     finally:
