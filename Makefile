@@ -9,17 +9,22 @@ PYTHON ?= python3
 PREFIX ?= /usr
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.complete
+RUNS := $(VENV)/.runs
+STAMP := $(VENV)/.tests
 
 .PHONY: run test lint unit soak bench install clean
 
-$(STAMP): pyproject.toml
+$(RUNS): pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install -q -e '.[tls,title]' --group lint --group test
+	$(BIN)/python -m pip install -q -e '.[tls,title]'
 	touch $@
 
-run: $(STAMP)
+$(STAMP): $(RUNS)
+	$(BIN)/python -m pip install -q --group lint --group test
+	touch $@
+
+run: $(RUNS)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" packaging/run-demo
 
 test: $(STAMP)

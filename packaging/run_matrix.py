@@ -56,10 +56,10 @@ def run(version: str, pins: list[str]) -> tuple[str, bool | None, str]:
                 return name, False, done.stdout + done.stderr
         stamp.touch()
     done = subprocess.run(
-        [folder / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        [folder / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short"],
         cwd=PROJECT, capture_output=True, text=True,
     )  # fmt: skip
-    words = done.stdout if done.returncode else done.stdout.strip().splitlines()[-1]
+    words = done.stdout[-20000:] if done.returncode else done.stdout.strip().splitlines()[-1]
     return name, done.returncode == 0, words
 
 

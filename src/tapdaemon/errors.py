@@ -32,6 +32,8 @@ class TapError(Exception):
 
     status = EX_SOFTWARE
     remedy = ""
+    told = False
+    """Whether the reader has it in the journal already."""
 
     def __init__(self, subject: str, reason: str, remedy: str = "") -> None:
         super().__init__(subject, reason, remedy)

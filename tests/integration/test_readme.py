@@ -7,6 +7,7 @@ import socket
 import threading
 from pathlib import Path
 
+import pytest
 from conftest import free_port, mktap, until
 
 README = Path(__file__).parents[2] / "README.md"
@@ -39,15 +40,29 @@ class Uplink:
 
     def serve(self) -> None:
         while True:
-            client, _ = self.server.accept()
+            try:
+                client, _ = self.server.accept()
+            except OSError:  # closed: the test is over
+                return
             with client:
                 self.greetings.append(client.recv(100))
                 client.recv(100)
 
+    def close(self) -> None:
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+        self.thread.join(10)
 
-def test_all_of_the_desk_is_back_after_a_stop_and_a_start(tmp_path, tapd):
+
+@pytest.fixture
+def uplink():
+    peer = Uplink()
+    yield peer
+    peer.close()
+
+
+def test_all_of_the_desk_is_back_after_a_stop_and_a_start(tmp_path, tapd, uplink):
     """Count, added service, removed service, timer and connection are there again, without the .tac."""
-    uplink = Uplink()
     port = free_port()
     tac = tmp_path / "desk.tac"
     tac.write_text(desk_source(port, uplink.port))

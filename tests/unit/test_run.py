@@ -254,12 +254,15 @@ def test_what_is_bound_is_adopted_by_address(tmp_path):
 def test_a_held_address_is_not_a_method_of_whoever_keeps_it():
     """A class that keeps reactor.listenTCP as an attribute (FTP does) still calls it without itself."""
 
-    class Port(tuple):
-        """What listenTCP was called with; a tuple alone cannot be counted."""
+    class Port:
+        """Keeps what listenTCP was called with."""
+
+        def __init__(self, *arguments):
+            self.arguments = arguments
 
     class Reactor:
         def listenTCP(self, *arguments):
-            return Port(arguments)
+            return Port(*arguments)
 
         listenUNIX = listenUDP = listenTCP
 
@@ -269,7 +272,7 @@ def test_a_held_address_is_not_a_method_of_whoever_keeps_it():
     class Keeps:
         listen = patched.listenTCP
 
-    assert Keeps().listen(1, "factory") == (1, "factory", 50, "")
+    assert Keeps().listen(1, "factory").arguments == (1, "factory", 50, "")
 
 
 def test_what_cannot_be_bound_is_told_and_lets_go():

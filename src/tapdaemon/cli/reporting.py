@@ -10,15 +10,16 @@ from tapdaemon.errors import TapError
 
 
 def leave(program: str, error: TapError) -> NoReturn:
-    """Print the error and exit with its status; TAPDAEMON_DEBUG=1 shows where it comes from."""
+    """Print the error, unless the journal has it, and exit with its status; TAPDAEMON_DEBUG=1 shows its origin."""
     if os.environ.get("TAPDAEMON_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
-    # Not sys.stderr: a run may have turned that into log events.
-    stream = sys.__stderr__ or sys.stderr
-    stream.write(f"{program}: {printable(str(error))}\n")
-    stream.flush()
+    if not error.told:
+        # Not sys.stderr: a run may have turned that into log events.
+        stream = sys.__stderr__ or sys.stderr
+        stream.write(f"{program}: {printable(str(error))}\n")
+        stream.flush()
     sys.exit(error.status)
 
 

@@ -71,12 +71,12 @@ def _endpoint(endpoint: Any, path: str) -> Iterator[Listen]:
 
 def _listen(family: str, arguments: Mapping[str, Any], service: str) -> Iterator[Listen]:
     backlog = int(arguments.get("backlog") or 50)
-    if family.startswith("unix"):
+    if family.startswith("unix") and "path" in arguments:
         path = os.path.abspath(os.fsdecode(arguments["path"]))
         yield Listen(family, service, path=path, mode=int(arguments.get("mode") or 0o666) & 0o777, backlog=backlog)
         return
     numeric = _numeric(str(arguments.get("interface") or ""))
-    if numeric is not None:
+    if numeric is not None and "port" in arguments:
         version, host = numeric
         yield Listen(f"{family}{version}", service, host=host, port=int(arguments["port"]), backlog=backlog)
 

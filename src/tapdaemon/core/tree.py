@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.application.service import IService, IServiceCollection
 
+from tapdaemon.tapfile.fields import TEXT_MAX
 from tapdaemon.tapfile.manifest import Service as OutlineLine
 
 
@@ -47,4 +48,9 @@ def qualified(kind: type) -> str:
 
 def outline(application: Any) -> tuple[OutlineLine, ...]:
     """The tree as a manifest holds it."""
-    return tuple(OutlineLine(node.path, qualified(type(node.service))) for node in walk(application))
+    return tuple(OutlineLine(_shown(node.path), _shown(qualified(type(node.service)))) for node in walk(application))
+
+
+def _shown(text: str) -> str:
+    """A name as a manifest may hold it: an application names its services as it likes."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)[:TEXT_MAX]

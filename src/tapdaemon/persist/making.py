@@ -13,7 +13,7 @@ from twisted.application.service import IProcess, IService
 from tapdaemon.core import code as codes
 from tapdaemon.core import makers
 from tapdaemon.core.application import Application
-from tapdaemon.errors import UsageError
+from tapdaemon.errors import SchemaError, UsageError
 from tapdaemon.persist import images, provenance, redeclare, styles
 from tapdaemon.persist.likeness import Likeness, stopped_clock
 from tapdaemon.tapfile import folders
@@ -96,7 +96,10 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
     if request.keep_state is not None:
         image = _keep_state(image, request.keep_state, progress)
     progress(f"writing {path}")
-    data = encode(image)
+    try:
+        data = encode(image)
+    except SchemaError as error:
+        raise UsageError(error.subject, error.reason, "leave it out of the options") from error
     write_whole(path, data)
     return Made(path, len(data), image)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tapdaemon.errors import PrivilegeError, UnknownUserError, os_reason
@@ -93,8 +94,18 @@ def become(identity: Identity | None) -> None:
         raise PrivilegeError(f"uid {identity.uid}, gid {identity.gid}", f"cannot be had: {os_reason(error)}") from error
 
 
-def own(path: str, identity: Identity | None) -> None:
-    """Hand a file that root made over to the user it is going to be."""
-    if identity is not None and os.geteuid() == 0:
-        with contextlib.suppress(FileNotFoundError):
-            os.chown(path, identity.uid, identity.gid, follow_symlinks=False)
+@contextlib.contextmanager
+def regained() -> Iterator[None]:
+    """While open, the effective user is root again where only the effective ids were changed; else nothing happens.
+
+    Snapshots are root's then: what the effective user could write must not be obeyed by a process that can be root.
+    """
+    user = os.geteuid()
+    if user == 0 or os.getuid() != 0:
+        yield
+        return
+    os.seteuid(0)
+    try:
+        yield
+    finally:
+        os.seteuid(user)

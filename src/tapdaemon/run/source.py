@@ -11,7 +11,7 @@ import io
 import os
 from typing import Any, Protocol
 
-from tapdaemon.errors import SchemaError, TapMissingError, UnloadableError, UsageError
+from tapdaemon.errors import TapMissingError, UnloadableError, UnreadableError, UsageError
 from tapdaemon.run.options import Options
 from tapdaemon.run.snapshots import Base
 from tapdaemon.run.surroundings import Surroundings
@@ -150,11 +150,14 @@ def find(options: Options, here: Surroundings, uid: int) -> Source:
     else:
         path = options.tap or options.file
         name = folders.lineage_name(path)
-    if is_container(path):
-        return TapSource(path, name, uid)
-    if _begins_as_pickle(path):
-        return RawSource(path, name, uid, aot=False)
-    return TapSource(path, name, uid)  # says what is wrong with it
+    try:
+        if not is_container(path) and _begins_as_pickle(path):
+            return RawSource(path, name, uid, aot=False)
+        return TapSource(path, name, uid)  # and where it is neither, that says what is wrong with it
+    except UnreadableError as error:
+        if here.systemd:
+            error.remedy = "run 'systemctl daemon-reload', so that the unit is handed the tap"
+        raise
 
 
 def _begins_as_pickle(path: str) -> bool:
@@ -182,6 +185,3 @@ def _installed(name: str, here: Surroundings) -> str:
 def resumable(source: Source) -> bool:
     """Whether the source has snapshots at all: a .tac is made anew at each start, as with twistd."""
     return not isinstance(source, PythonSource)
-
-
-__all__ = ["PythonSource", "RawSource", "SchemaError", "Source", "TapSource", "find", "resumable"]

@@ -29,7 +29,7 @@ from tapdaemon.run import pidfile as pidfiles
 from tapdaemon.run.detach import ForegroundVerdict, Verdict, detach
 from tapdaemon.run.notify import Notifier, SilentNotifier, SystemdNotifier
 from tapdaemon.run.options import Options
-from tapdaemon.run.privileges import Identity, become, identify
+from tapdaemon.run.privileges import Identity, become, identify, regained
 from tapdaemon.run.surroundings import Surroundings
 from tapdaemon.tapfile.manifest import Process
 
@@ -138,7 +138,7 @@ def _live(
         try:
             _serve(options, here, source, held, destination, verdict, notifier)
         except TapError as error:
-            _log_error(error, destination)
+            _log_error(error, here, destination)
             raise
 
 
@@ -188,12 +188,13 @@ def _begin_log(options: Options, here: Surroundings, source: Source, *, daemon: 
     return destination
 
 
-def _log_error(error: TapError, destination: Log) -> None:
-    """Once: where the log goes to the same eyes as the message on standard error, the message is enough."""
+def _log_error(error: TapError, here: Surroundings, destination: Log) -> None:
+    """Once for each reader: a terminal has the message on standard error, the journal the log, a log file both."""
     from twisted.logger import Logger
 
     if not destination.seen:
         Logger("tapd").critical("{error}", error=str(error))
+        error.told = here.systemd
 
 
 def _serve(
@@ -264,15 +265,17 @@ def _load(options: Options, here: Surroundings, source: Source) -> tuple[Any, Ca
 
     log = Logger("tapd")
     state = options.state_dir or here.state or os.getcwd()
+    # The real uid: with --euid root can be had back, and then only what root wrote may be obeyed.
     store = snapshots.Snapshots(
-        os.path.abspath(state), source.name, os.geteuid(), lambda text: log.warn("{text}", text=text)
+        os.path.abspath(state), source.name, os.getuid(), lambda text: log.warn("{text}", text=text)
     )
     if not resumable(source):
         log.info("made from {path}, whose state is not kept (-y implies -o)", path=source.path)
         return source.load(), None
-    if not options.no_save:
-        store.check_writable()
-    resumed = None if options.fresh else store.resume(source.base())
+    with regained():
+        if not options.no_save:
+            store.check_writable()
+        resumed = None if options.fresh else store.resume(source.base())
     application = _resume(resumed, source) if resumed is not None else source.load()
     if resumed is not None:
         log.info("resumed {path}, generation {number}", path=resumed.path, number=resumed.generation)
@@ -319,7 +322,9 @@ def _is_moved(resumed: Resumed, source: Source) -> bool:
 def _save(application: Any, source: Source, store: Snapshots, generation: int) -> str:
     from tapdaemon.persist import images
 
-    return store.write(images.snapshot(application, source.image(), source.base().content, generation))
+    image = images.snapshot(application, source.image(), source.base().content, generation)
+    with regained():
+        return store.write(image)
 
 
 def _loop(options: Options, reactor: Any) -> Callable[[], None]:

@@ -65,7 +65,11 @@ def seal_members(manifest: Manifest, members: Mapping[str, bytes]) -> TapImage:
 
 
 def encode(image: TapImage) -> bytes:
-    """The tap's bytes: the same for the same values, whoever runs this, where and when."""
+    """The tap's bytes: the same for the same values, whoever runs this, where and when.
+
+    :raises SchemaError: its manifest could not be read again: a control character in an option, say.
+    """
+    parse(dump(image.manifest))
     moment = time.gmtime(min(max(image.manifest.lineage.time, _EPOCH_MIN), _EPOCH_MAX))[:6]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
@@ -165,7 +169,7 @@ def open_tap(path: str) -> int:
         raise UnreadableError(
             path,
             f"cannot be read: {os_reason(error)}",
-            "read it as its owner; under systemd run 'systemctl daemon-reload', so that the unit is handed the tap",
+            "read it as root or as its owner",
         ) from error
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
