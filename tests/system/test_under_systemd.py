@@ -312,6 +312,60 @@ def test_as_root_it_binds_drops_and_then_loads(counter):
     assert counter.run("stat -c '%U %a' /srv/run/site-shutdown.tap").stdout == "www-data 600\n"
 
 
+def test_udp_and_tcp_below_1024_are_bound_before_the_drop(counter):
+    """dns on port 53 as www-data: both sockets were root's to bind, and the service adopted them."""
+    counter.write("/srv/hosts", "192.0.2.7 tap.example\n")
+    counter.run("install -d -o www-data /srv/run; mktap -u www-data -o /root/dns.tap dns --hosts-file=/srv/hosts")
+    counter.run("cd /root && tapd -d /srv/run --pidfile=/run/dns.pid -l dns.log dns.tap")
+    told = counter.run(
+        "python3 -c 'import socket, struct; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); "
+        'q = struct.pack("!6H", 7, 256, 1, 0, 0, 0) + b"\\3tap\\7example\\0" + struct.pack("!2H", 1, 1); '
+        's.sendto(q, ("127.0.0.1", 53)); print(".".join(map(str, s.recv(512)[-4:])))\''
+    )
+    assert told.stdout == "192.0.2.7\n"
+    pid = counter.run("cat /run/dns.pid").stdout.strip()
+    assert counter.run(f"stat -c %U /proc/{pid}").stdout == "www-data\n"
+    counter.run(f"kill {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.1; done")
+
+
+def test_in_a_chroot(counter):
+    """--chroot: the folder has Python and what the tap needs; run folder and snapshot are inside."""
+    counter.run(
+        "mkdir -p /jail/usr /jail/srv /jail/tmp /jail/dev /jail/etc && echo jailed >/jail/srv/x && "
+        "for d in bin lib lib64 sbin; do ln -sfn usr/$d /jail/$d; done && install -d -o www-data /jail/run && "
+        "mount --bind /usr /jail/usr && mount --bind /dev /jail/dev && cp /etc/passwd /etc/group /jail/etc/"
+    )
+    counter.run("mktap -u www-data -o /root/jail.tap web --path /srv --listen tcp:80")
+    counter.run("cd /root && tapd --chroot /jail -d /run --pidfile=/run/jail.pid -l jail.log jail.tap")
+    assert counter.run("curl -sf http://127.0.0.1:80/x").stdout == "jailed\n"
+    pid = counter.run("cat /run/jail.pid").stdout.strip()
+    assert counter.run(f"readlink /proc/{pid}/root").stdout == "/jail\n"
+    counter.run(f"kill {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.1; done")
+    assert "jail-shutdown.tap" in counter.run("ls /jail/run; umount /jail/usr /jail/dev").stdout
+
+
+def test_with_euid_snapshots_are_roots(counter):
+    """--euid: served as www-data, who could be root again; so the snapshot is root's, and only such a one resumes."""
+    counter.run("rm -rf /srv/kept; mkdir -p /srv/kept && mktap -o /root/euid.tap web --path /srv --listen tcp:80")
+    for number in (1, 2):
+        counter.run(
+            "cd /root && tapd --euid -u www-data -d /srv/kept --pidfile=/run/euid.pid -l /tmp/euid.log euid.tap"
+        )
+        pid = counter.run("cat /run/euid.pid").stdout.strip()
+        assert counter.run(f"grep ^Uid /proc/{pid}/status").stdout.split()[1:3] == ["0", "33"]
+        counter.run(f"kill {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.1; done")
+        assert counter.run("stat -c '%U %a' /srv/kept/euid-shutdown.tap").stdout == "root 600\n"
+        assert counter.run("grep -c resumed /tmp/euid.log", check=False).stdout == f"{number - 1}\n"
+
+
+def test_syslog_with_a_prefix(counter):
+    """--syslog --prefix: lines reach syslog under that name."""
+    counter.run("mktap -o /root/sys.tap web --path /srv --listen tcp:8085")
+    counter.run("cd /root && tapd --syslog --prefix shop --pidfile=/run/sys.pid sys.tap && kill $(cat /run/sys.pid)")
+    counter.run("while test -e /run/sys.pid; do sleep 0.1; done; journalctl --sync")
+    assert "ready: tcp4:0.0.0.0:8085" in counter.run("journalctl -t shop").stdout
+
+
 def test_a_hostile_snapshot_gains_nothing(hostile):
     """It is a program of www-data's and runs as www-data: no root-owned mark, no uid, no capability, no other port."""
     done = hostile.run("cd /root && tapd -n -d /srv/run site.tap", check=False)

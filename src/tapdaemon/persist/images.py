@@ -47,7 +47,11 @@ def make(
     process = IProcess(application)
     sources = dict(code or {})
     manifest = Manifest(
-        process=Process(process.processName or IService(application).name or "tap", process.uid, process.gid),
+        process=Process(
+            getattr(process, "processName", None) or IService(application).name or "tap",
+            getattr(process, "uid", None),  # a .tas leaves out what was None
+            getattr(process, "gid", None),
+        ),
         style=style,
         services=tree.outline(application),
         needs=Needs(

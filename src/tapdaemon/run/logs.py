@@ -58,7 +58,7 @@ def choose(
     if syslog:
         from twisted.python.syslog import SyslogObserver
 
-        return Log(SyslogObserver(prefix).emit)
+        return Log(_legacy(SyslogObserver(prefix).emit))
     if logfile == "-" and daemon:
         raise ContradictionError("-l -", "a daemon has no standard output", "add -n, or name a file")
     if logfile is None and journal_here:
@@ -101,11 +101,20 @@ def _file(path: str) -> Log:
     return Log(_text(file), reopen=file.reopen)
 
 
+def _legacy(observer: Observer) -> Observer:
+    """An observer that knows the events of twisted.python.log."""
+    from twisted.logger import LegacyLogObserverWrapper
+
+    return LegacyLogObserverWrapper(observer)  # type: ignore[arg-type]  # it wraps a callable, whatever its types say
+
+
 def _named(name: str) -> Observer:
+    """As twistd does: what provides no ILogObserver is one of twisted.python.log's."""
+    from twisted.logger import ILogObserver
     from twisted.python.reflect import namedAny
 
     try:
         observer: Observer = namedAny(name)()
     except Exception as error:
         raise UnknownNameError("logger", name, (), f"it cannot be made: {error}") from error
-    return observer
+    return observer if ILogObserver.providedBy(observer) else _legacy(observer)
