@@ -113,15 +113,29 @@ def main() -> None:
                     sizes[name].append(size)
     bare = statistics.median(times["bare reactor script"])
     bare_load = statistics.median(loads["bare reactor script"])
-    print(f"\nexec to first answer, {ROUNDS} rounds, alternating; PSS after it")
+    lines = []
     for name in ways:
         median = statistics.median(times[name])
         load = statistics.median(loads[name])
-        print(
+        lines.append(
             f"{name:<22} {median * 1000:7.1f} ms  x{median / bare:.2f}  (best {min(times[name]) * 1000:6.1f})  "
             f"CPU {load * 1000:6.1f} ms x{load / bare_load:.2f}  "
             f"{statistics.median(sizes[name]):6.1f} MB"
         )
+    report(lines, sys.argv[1] if len(sys.argv) > 1 else None)
+
+
+def report(lines: list[str], path: str | None) -> None:
+    """Print the lines, and write them to a page of docs/ where one is named."""
+    from twisted import __version__
+
+    head = f"Time from exec to the first answered request, {ROUNDS} rounds, alternating; PSS right after it."
+    print(f"\n{head}", *lines, sep="\n")
+    if path is not None:
+        day = time.strftime("%Y-%m-%d", time.gmtime())
+        made = f"Made by `make soak` on {day} with Twisted {__version__}, Python {sys.version.split()[0]}, two cores."
+        text = "\n".join(f"    {line}" for line in lines)
+        Path(path).write_text(f"# Start-up\n\n{head} {made}\n\n{text}\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 
 import pytest
+
 from conftest import free_port, mktap
 
 
@@ -131,16 +132,20 @@ def words(tmp_path: Path, port: int):
 
 
 @pytest.mark.parametrize("maker", [web, portforward, socks, ftp, dns, words], ids=lambda maker: maker.__name__)
-def test_a_maker_runs_and_comes_back(maker, tmp_path, tapd):
+def test_a_maker_runs_and_comes_back(maker, tmp_path, tapd, rounds, table):
     """Each of the six makers serves a real client from its tap, from its first snapshot and from its second."""
     port = free_port()
     client = maker(tmp_path, port)
     name = maker.__name__
     mktap(*next(client), cwd=tmp_path)
-    for generation in range(3):
+    count = rounds(30)
+    for generation in range(count):
         server = tapd(f"{name}.tap")
         next(client)
         assert server.stop() == 0, server.log
         assert "Traceback" not in server.log, server.log
         assert ("resumed" in server.log) == (generation > 0), server.log
         assert (tmp_path / f"{name}-shutdown.tap").exists()
+    size = (tmp_path / f"{name}.tap").stat().st_size
+    header = ["maker", "keeps", "tap, bytes", "starts", "answered from the snapshot"]
+    table("makers", "Makers: run, asked, stopped, resumed", header, [name, "graph", size, count, count - 1])

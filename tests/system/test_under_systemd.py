@@ -74,6 +74,22 @@ def test_state_goes_over_stop_and_start(counter):
     assert count(counter) == first + 2
 
 
+def test_no_count_is_lost_over_restarts(counter, rounds, table):
+    """Each request adds one and answers its number: over stops, starts and restarts none is missing or given twice."""
+    counter.run("systemctl restart tap@counter")
+    first = count(counter)
+    number = rounds(100)
+    for turn in range(1, number + 1):
+        counter.run("systemctl reset-failed; " + ("systemctl restart tap@counter" if turn % 2 else RESTART_BY_HAND))
+        assert count(counter) == first + turn
+    version = counter.run("systemctl --version").stdout.split()[1]
+    header = ["release", "systemd", "stops and starts", "counts lost"]
+    table("restarts", "A count kept over stops and starts", header, [counter.suite, version, number, 0])
+
+
+RESTART_BY_HAND = "systemctl stop tap@counter && systemctl start tap@counter"
+
+
 def test_sigkill_then_start_goes_on_from_the_last_good_generation(counter):
     """What was saved is there; what a killed process knew is not."""
     counter.run("systemctl restart tap@counter")
