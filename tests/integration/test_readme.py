@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from conftest import free_port, mktap, until
 
 README = Path(__file__).parents[2] / "README.md"

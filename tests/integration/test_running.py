@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from conftest import LIMIT, clean_environment, command, free_port, mktap, run, until
 
 SLOW_TAC = """
@@ -405,3 +406,21 @@ def test_an_inherited_socket_is_adopted_by_address(tmp_path, web, port, tapd):
     finally:
         process.terminate()
         assert process.wait(LIMIT) == 0
+
+
+def test_a_second_signal_hurries_past_a_stuck_service(tmp_path, port, tapd):
+    """While services are being stopped, the second TERM waits for none of them; the rest is saved."""
+    (tmp_path / "slow.tac").write_text(
+        SLOW_TAC.format(port=port)
+        + "class Stuck(service.Service):\n    name = 'stuck'\n"
+        + "    def stopService(self):\n        return defer.Deferred()\n"
+        + "Stuck().setServiceParent(application)\n"
+    )
+    mktap("-y", "slow.tac", cwd=tmp_path)
+    server = tapd("--stop-timeout", "60", "slow.tap")
+    server.process.send_signal(signal.SIGTERM)
+    until(lambda: "Closed" in server.log, "the port's end")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(LIMIT) == 0, server.log
+    assert "slow/stuck did not stop before the hurry" in server.log
+    assert (tmp_path / "slow-shutdown.tap").exists()

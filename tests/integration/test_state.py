@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from conftest import LIMIT, free_port, mktap, run
 
 COUNTER_TAC = """

@@ -12,9 +12,10 @@ from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.internet.testing import MemoryReactorClock
 
 import tapdaemon
-from tapdaemon.core import makers, needs, stopping, tree
+from tapdaemon.core import makers, needs, tree
 from tapdaemon.core.code import CodeImporter, tac_module
 from tapdaemon.core.starting import ServiceStartError, Starter
+from tapdaemon.core.stopping import Stopper
 
 
 def application(*services, name="app"):
@@ -153,13 +154,25 @@ def test_each_service_has_its_own_bound():
         named(Scripted(stop=defer.fail(ValueError("no"))), "failing"),
         named(Ordered(), "last"),
     )
-    done = stopping.stop(made, clock, 5.0, lambda path, what: told.append((path, what)))
+    done = Stopper(made, clock, 5.0, lambda path, what: told.append((path, what))).stop()
     assert order == ["last", "first"]
     assert not done.called
     clock.advance(5.0)
     assert done.called
     assert [path for path, _ in told] == ["app/failing", "app/stuck"]
     assert told[1][1] == "did not stop within 5 s"
+
+
+def test_a_hurry_waits_for_none():
+    """Services that are still at it are reported and left at their work."""
+    told = []
+    never = defer.Deferred()
+    stopper = Stopper(application(named(Scripted(stop=never), "slow")), task.Clock(), 60.0, lambda *a: told.append(a))
+    done = stopper.stop()
+    stopper.hurry()
+    assert done.called
+    assert told == [("app/slow", "did not stop before the hurry")]
+    never.callback("late")  # and nobody minds
 
 
 # ---- needs
@@ -248,4 +261,4 @@ def test_a_tac_has_a_modules_name():
 
 def test_time_passes_on_the_clock_given():
     """No hidden reactor: a stop of an empty tree is done at once."""
-    assert stopping.stop(application(), task.Clock(), 1.0, lambda *_: None).called
+    assert Stopper(application(), task.Clock(), 1.0, lambda *_: None).stop().called

@@ -16,7 +16,6 @@ _REACTOR_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "SSL": ("port", "factory", "contextFactory", "backlog", "interface"),
     "UNIX": ("path", "factory", "backlog", "mode"),
     "UDP": ("port", "protocol", "interface"),
-    "Multicast": ("port", "protocol", "interface"),
     "UNIXDatagram": ("path", "protocol", "maxPacketSize", "mode"),
 }
 _FAMILIES: Mapping[str, str] = {
@@ -24,7 +23,6 @@ _FAMILIES: Mapping[str, str] = {
     "SSL": "tcp",
     "UNIX": "unix",
     "UDP": "udp",
-    "Multicast": "udp",
     "UNIXDatagram": "unixgram",
 }
 

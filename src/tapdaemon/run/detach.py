@@ -7,6 +7,7 @@ not survive.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -48,7 +49,8 @@ class PipeVerdict:
 
     def _tell(self, message: bytes) -> None:
         if self._fd >= 0:
-            os.write(self._fd, message)
+            with contextlib.suppress(BrokenPipeError):  # the parent is gone; the daemon serves all the same
+                os.write(self._fd, message)
             os.close(self._fd)
             self._fd = -1
 

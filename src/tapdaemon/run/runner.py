@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tapdaemon.core import stopping, tree
+from tapdaemon.core import tree
 from tapdaemon.core.starting import ServiceStartError, Starter
+from tapdaemon.core.stopping import Stopper
 from tapdaemon.errors import StartError, TapError
 from tapdaemon.run.drain import Drain, disconnect
 from tapdaemon.run.notify import Notifier
@@ -76,6 +77,7 @@ class Runner:
         self._hangup_stops = hangup_stops
         self._starter = Starter(application)
         self._drain = Drain(listening, reactor, limits.drain)
+        self._stopper = Stopper(application, reactor, limits.stop, _report_stop)
         self._services = sum(1 for _ in tree.walk(application))
         self.phase = Phase.LOADING
         self.error: TapError | None = None
@@ -174,10 +176,13 @@ class Runner:
             self._end()
         else:
             log.info("{name}: hurrying", name=name)
-            self._drain.hurry()
+            if self.phase is Phase.DRAINING:
+                self._drain.hurry()
+            else:
+                self._stopper.hurry()
 
     def _end(self) -> None:
-        if self._reactor.running and not getattr(self._reactor, "_stopped", False):
+        with contextlib.suppress(ReactorNotRunning):  # it stops already
             self._reactor.stop()
 
     # ---- stopping
@@ -202,14 +207,7 @@ class Runner:
         return self._stop_tree().addCallback(lambda _: self._stopped(was_ready=True))
 
     def _stop_tree(self) -> Deferred[None]:
-        def report(path: str, what: object) -> None:
-            if isinstance(what, Failure):
-                log.failure("{path} failed to stop", what, path=path)
-            else:
-                log.error("{path} {what}", path=path, what=what)
-
-        stopped = stopping.stop(self._application, self._reactor, self._limits.stop, report)
-        return stopped.addCallback(lambda _: disconnect(self._listening, self._reactor))
+        return self._stopper.stop().addCallback(lambda _: disconnect(self._listening, self._reactor))
 
     def _stopped(self, *, was_ready: bool) -> None:
         if self.phase is not Phase.STOPPING:
@@ -255,6 +253,13 @@ def extended(notifier: Notifier) -> Iterator[None]:
     finally:
         done.set()
         asking.join()
+
+
+def _report_stop(path: str, what: object) -> None:
+    if isinstance(what, Failure):
+        log.failure("{path} failed to stop", what, path=path)
+    else:
+        log.error("{path} {what}", path=path, what=what)
 
 
 def _cancelling(call: Any) -> Callable[[Any], Any]:

@@ -21,6 +21,8 @@ from tapdaemon.errors import EX_NOPERM, AddressError, os_reason
 from tapdaemon.run.privileges import Identity
 from tapdaemon.tapfile.manifest import Listen
 
+ADOPTED_KINDS = ("tcp4", "tcp6", "unix", "udp4", "udp6")
+"""What `Listening` can hand to the service that asks for it; any other is the service's own to bind."""
 Key = tuple[str, str, int]
 """Kind, host or path, port."""
 

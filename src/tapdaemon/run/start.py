@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from tapdaemon.errors import (
     CannotCreateError,
     ContradictionError,
+    StartError,
     TapError,
     UnknownNameError,
     UnloadableError,
@@ -59,6 +61,8 @@ def run(options: Options, here: Surroundings) -> None:
         options = _absolute(options)
         verdict = detach(folder=folder, umask=umask, keep=keep, limit=options.start_timeout + 5)
     notifier: Notifier = SilentNotifier()
+    for number in (signal.SIGHUP, signal.SIGUSR1):  # until the runner handles them
+        signal.signal(number, signal.SIG_IGN)
     try:
         pidfile.write()
         if here.notify_socket:
@@ -129,7 +133,9 @@ def _live(
         if source.manifest is not None and identity is not None and os.geteuid() == 0 and identity.uid != 0:
             taken = {one.key for one in held}
             listens = [
-                one for one in source.manifest.needs.listen if (one.kind, one.path or one.host, one.port) not in taken
+                one
+                for one in source.manifest.needs.listen
+                if one.kind in sockets.ADOPTED_KINDS and (one.kind, one.path or one.host, one.port) not in taken
             ]
             held += sockets.bind(listens, identity)
         _enter(options, folder)
@@ -140,6 +146,8 @@ def _live(
         except TapError as error:
             _log_error(error, here, destination)
             raise
+        except Exception as error:
+            raise _unforeseen(error) from error
 
 
 def _identity(options: Options, here: Surroundings, source: Source) -> Identity | None:
@@ -195,6 +203,14 @@ def _log_error(error: TapError, here: Surroundings, destination: Log) -> None:
     if not destination.seen:
         Logger("tapd").critical("{error}", error=str(error))
         error.told = here.systemd
+
+
+def _unforeseen(error: Exception) -> TapError:
+    """A fault of ours: the traceback is in the log, the caller has one message."""
+    from twisted.logger import Logger
+
+    Logger("tapd").failure("tapd failed")
+    return StartError("tapd", f"failed with {type(error).__name__}: {error}", "the log has the traceback; report it")
 
 
 def _serve(
