@@ -80,6 +80,9 @@ def test_what_changed_is_kept(tmp_path, counter, port, tapd):
     """A count that clients raise goes on, over three generations, of which three are kept."""
     for count in range(1, 6):
         one_round(tapd, port, answers=b"%d hello" % count)
+    (tmp_path / ".counter-shutdown.tap.0123abcd.tmp").write_text("left by a process that was killed while it saved")
+    one_round(tapd, port, "-o", answers=b"6 hello")
+    assert not list(tmp_path.glob(".counter*"))
     names = sorted(path.name for path in tmp_path.glob("*-shutdown*"))
     assert names == ["counter-shutdown.1.tap", "counter-shutdown.2.tap", "counter-shutdown.tap"]
     generations = [manifest(tmp_path / name)["lineage"]["generation"] for name in names]

@@ -264,7 +264,7 @@ def test_a_held_address_is_not_a_method_of_whoever_keeps_it():
         def listenTCP(self, *arguments):
             return Port(*arguments)
 
-        listenUNIX = listenUDP = listenTCP
+        listenUNIX = listenUDP = adoptStreamPort = listenTCP
 
     patched = Reactor()
     sockets.Listening(patched, []).install()

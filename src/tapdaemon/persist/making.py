@@ -65,7 +65,6 @@ class _Parts:
     steps: list[Step] = field(default_factory=list)
     python: str | None = None
     code: dict[str, bytes] = field(default_factory=dict)
-    keeps: tuple[str, ...] = ()
     folder: str = "/"
 
 
@@ -90,7 +89,7 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
     own = {name: place for name, place in provenance.own_modules(modules).items() if name != parts.python}
     parts.code |= images.collect_code(own.values())
     alike = likeness.digest() if likeness is not None else ""
-    lineage = Lineage(likeness=alike, time=images.now(environ), writer=images.WRITER, keeps=parts.keeps)
+    lineage = Lineage(likeness=alike, time=images.now(environ), writer=images.WRITER)
     recipe = Recipe(tuple(parts.steps), parts.python, parts.folder)
     image = images.make(parts.application, style=request.style, recipe=recipe, code=parts.code, lineage=lineage)
     if request.keep_state is not None:
@@ -149,7 +148,6 @@ def _start(request: Request, progress: Progress) -> _Parts:
             steps=list(recipe.steps),
             python=recipe.python,
             code=image.code,
-            keeps=(image.manifest.content, *image.manifest.lineage.keeps),
             folder=recipe.folder,
         )
     return _Parts(Application(request.appname or request.maker or "application"))

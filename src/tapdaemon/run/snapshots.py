@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tapdaemon.errors import CannotCreateError, TapDamagedError, os_reason
@@ -94,6 +95,7 @@ class Snapshots:
 
         :raises TapError: a snapshot that is not trusted, or of a schema that this version does not know.
         """
+        self._remove_unfinished()
         for path in self._paths():
             if not os.path.lexists(path):
                 continue
@@ -106,6 +108,14 @@ class Snapshots:
             except TapDamagedError as error:
                 self._move_aside(path, error.reason)
         return None
+
+    def _remove_unfinished(self) -> None:
+        """Remove what a process that was killed while it saved left beside the snapshots."""
+        prefix = f".{os.path.basename(self.newest)}."
+        with suppress(OSError):  # a folder that cannot be read has its own error
+            for name in os.listdir(self.folder):
+                if name.startswith(prefix) and name.endswith(".tmp"):
+                    discard(os.path.join(self.folder, name))
 
     def _move_aside(self, path: str, reason: str) -> None:
         number = 1

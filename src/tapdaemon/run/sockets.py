@@ -146,13 +146,13 @@ class Listening:
         self.ports: weakref.WeakSet[Any] = weakref.WeakSet()
         self.connections: weakref.WeakSet[Any] = weakref.WeakSet()
         self.adopted: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.bound: list[str] = []
 
     def install(self) -> None:
         for name, ours in (
             ("listenTCP", self._listen_tcp),
             ("listenUNIX", self._listen_unix),
             ("listenUDP", self._listen_udp),
+            ("adoptStreamPort", self._adopted),
         ):
             original = getattr(self._reactor, name)
             setattr(self._reactor, name, _Before(ours, original))
@@ -197,15 +197,17 @@ class Listening:
         if held is None:
             return original(port, protocol, interface, maxPacketSize)
         with held.socket as passed:
-            self.bound.append(held.address)
             return self._reactor.adoptDatagramPort(passed.fileno(), passed.family, protocol, maxPacketSize)
 
     def _adopt_stream(self, held: Held, factory: Any) -> Any:
         # The reactor works on a duplicate, and ours goes: the port is closed when its service stops.
         with held.socket as passed:
-            port = self._reactor.adoptStreamPort(passed.fileno(), passed.family, factory)
+            return self._reactor.adoptStreamPort(passed.fileno(), passed.family, factory)
+
+    def _adopted(self, original: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        """Whoever adopts (we, or a systemd: endpoint): the socket is not ours alone to shut."""
+        port = original(*arguments, **keywords)
         self.adopted.add(port)
-        self.bound.append(held.address)
         return self._watch(port, own=True)
 
     def _claim(self, family: str, place: str, port: int) -> Held | None:

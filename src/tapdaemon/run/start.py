@@ -15,7 +15,6 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tapdaemon.errors import (
@@ -23,21 +22,18 @@ from tapdaemon.errors import (
     ContradictionError,
     StartError,
     TapError,
-    UnknownNameError,
-    UnloadableError,
     os_reason,
 )
 from tapdaemon.run import pidfile as pidfiles
 from tapdaemon.run.detach import ForegroundVerdict, Verdict, detach
 from tapdaemon.run.notify import Notifier, SilentNotifier, SystemdNotifier
 from tapdaemon.run.options import Options
-from tapdaemon.run.privileges import Identity, become, identify, regained
+from tapdaemon.run.privileges import Identity, become, identify
 from tapdaemon.run.surroundings import Surroundings
 from tapdaemon.tapfile.manifest import Process
 
 if TYPE_CHECKING:
     from tapdaemon.run.logs import Log
-    from tapdaemon.run.snapshots import Resumed, Snapshots
     from tapdaemon.run.source import Source
 
 DEFAULT_PIDFILE = "twistd.pid"
@@ -64,17 +60,19 @@ def run(options: Options, here: Surroundings) -> None:
     for number in (signal.SIGHUP, signal.SIGUSR1):  # until the runner handles them
         signal.signal(number, signal.SIG_IGN)
     try:
-        pidfile.write()
-        if here.notify_socket:
-            notifier = SystemdNotifier(here.notify_socket, _report)
-        _live(options, here, daemon=daemon, folder=folder, verdict=verdict, notifier=notifier)
+        try:
+            pidfile.write()
+            if here.notify_socket:
+                notifier = SystemdNotifier(here.notify_socket, _report)
+            _live(options, here, daemon=daemon, folder=folder, verdict=verdict, notifier=notifier)
+        finally:
+            pidfile.remove()  # before the caller is told, who may start it again at once
     except TapError as error:
         cause = error.__cause__
         notifier.failed(str(error), getattr(cause, "errno", None) or 0)
         verdict.failed(error)
         raise
     finally:
-        pidfile.remove()
         notifier.barrier()
 
 
@@ -222,22 +220,22 @@ def _serve(
     verdict: Verdict,
     notifier: Notifier,
 ) -> None:
-    reactor = _reactor(options.reactor)
-    from tapdaemon.persist import descriptions
+    from tapdaemon.run import loading, reactors
+
+    reactor = reactors.install(options.reactor)
     from tapdaemon.run.runner import Limits, Runner
     from tapdaemon.run.sockets import Listening
 
     notifier.status(f"Loading {source.path}")
-    if options.python is not None:
-        descriptions.watch()  # so that a snapshot can name the endpoints; a tap names its own
     listening = Listening(reactor, held)
     listening.install()
-    application, save = _load(options, here, source)
+    application, save = loading.load(options, here, source)
 
     def ready() -> None:
         gc.freeze()
         gc.enable()
         verdict.ready()
+        loading.watch_endpoints()
 
     runner = Runner(
         application,
@@ -251,118 +249,6 @@ def _serve(
         watchdog=here.watchdog,
         hangup_stops=options.nodaemon and not here.systemd and sys.stdin is not None and sys.stdin.isatty(),
     )
-    runner.run(_loop(options, reactor))
+    runner.run(reactors.loop(options, reactor))
     if runner.error is not None:
         raise runner.error
-
-
-def _reactor(name: str | None) -> Any:
-    if name is not None:
-        from twisted.application import reactors
-
-        try:
-            reactors.installReactor(name)
-        except reactors.NoSuchReactor as error:
-            known = sorted(kind.shortName for kind in reactors.getReactorTypes())
-            raise UnknownNameError("reactor", name, known) from error
-        except Exception as error:
-            raise UnloadableError(f"reactor {name}", f"cannot be installed: {error}", "see --help-reactors") from error
-    from twisted.internet import reactor
-
-    return reactor
-
-
-def _load(options: Options, here: Surroundings, source: Source) -> tuple[Any, Callable[[], str] | None]:
-    """The application, from its snapshot or its base, and how its snapshot is written."""
-    from twisted.logger import Logger
-
-    from tapdaemon.run import snapshots
-    from tapdaemon.run.source import resumable
-
-    log = Logger("tapd")
-    state = options.state_dir or here.state or os.getcwd()
-    # The real uid: with --euid root can be had back, and then only what root wrote may be obeyed.
-    store = snapshots.Snapshots(
-        os.path.abspath(state), source.name, os.getuid(), lambda text: log.warn("{text}", text=text)
-    )
-    if not resumable(source):
-        log.info("made from {path}, whose state is not kept (-y implies -o)", path=source.path)
-        return source.load(), None
-    with regained():
-        if not options.no_save:
-            store.check_writable()
-        resumed = None if options.fresh else store.resume(source.base())
-    application = _resume(resumed, source) if resumed is not None else source.load()
-    if resumed is not None:
-        log.info("resumed {path}, generation {number}", path=resumed.path, number=resumed.generation)
-    else:
-        why = "--fresh" if options.fresh else f"no snapshot of it in {store.folder}"
-        log.info("loaded {path}: {why}", path=source.path, why=why)
-    if options.no_save:
-        return application, None
-    generation = (resumed.generation if resumed is not None else 0) + 1
-    return application, lambda: _save(application, source, store, generation)
-
-
-def _resume(resumed: Resumed, source: Source) -> Any:
-    """Load a snapshot, and put on it what a base made with --keep-state declares anew."""
-    from tapdaemon.persist import images
-
-    fresh = source.load() if _is_moved(resumed, source) else None
-    try:
-        application = images.load(resumed.image, resumed.path)
-    except TapError as error:
-        error.remedy = f"{error.remedy}; or start from the base with --fresh, which keeps the snapshot"
-        raise
-    if fresh is not None and source.manifest is not None:
-        from tapdaemon.persist import redeclare
-
-        missing = redeclare.apply(source.manifest.lineage.moved, fresh, application)
-        if missing:
-            raise UnloadableError(
-                resumed.path,
-                "it no longer has what the base declares anew: " + ", ".join(missing),
-                "start from the base with --fresh, which keeps the snapshot",
-            )
-    return application
-
-
-def _is_moved(resumed: Resumed, source: Source) -> bool:
-    return bool(
-        source.manifest is not None
-        and source.manifest.lineage.moved
-        and resumed.image.manifest.lineage.base != source.base().content
-    )
-
-
-def _save(application: Any, source: Source, store: Snapshots, generation: int) -> str:
-    from tapdaemon.persist import images
-
-    image = images.snapshot(application, source.image(), source.base().content, generation)
-    with regained():
-        return store.write(image)
-
-
-def _loop(options: Options, reactor: Any) -> Callable[[], None]:
-    """How the reactor is run: as it is, or as -p, -b and --spew ask."""
-    if options.spew:
-        from twisted.python.util import spewer
-
-        sys.settrace(spewer)
-    if options.profile is not None:
-        from twisted.application.app import AppProfiler
-
-        if options.profiler.lower() not in AppProfiler.profilers:
-            raise UnknownNameError("profiler", options.profiler, sorted(AppProfiler.profilers))
-        settings = {"profile": options.profile, "savestats": options.savestats, "profiler": options.profiler}
-        profiler = AppProfiler(settings)
-        return lambda: profiler.run(reactor)
-    if options.debug:
-        import pdb  # noqa: T100 - what -b asks for
-
-        from twisted.python.failure import startDebugMode
-
-        startDebugMode()
-        return lambda: pdb.runcall(reactor.run)
-    run_it: Callable[[], None] = reactor.run
-    return run_it
