@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from tapdaemon.cli.reporting import leave
-from tapdaemon.errors import TapError, UsageError
+from tapdaemon.cli.reporting import run_click
+from tapdaemon.errors import UsageError
 
 EPILOG = """\
 \b
@@ -146,20 +146,11 @@ def main() -> None:
         # The order of a saved set follows the seed, and the same input is to give the same bytes.
         environment = os.environ | {"PYTHONHASHSEED": "0"}
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - ourselves again
-    try:
-        from tapdaemon.persist import descriptions
+    from tapdaemon.persist import descriptions
 
-        _begin_log()
-        descriptions.watch()  # before a maker imports serverFromString by name
-        command.main(prog_name="mktap", standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
-    except click.ClickException as error:
-        leave("mktap", UsageError("", error.format_message(), "see mktap --help"))
-    except click.Abort:
-        sys.exit(130)
-    except TapError as error:
-        leave("mktap", error)
+    _begin_log()
+    descriptions.watch()  # before a maker imports serverFromString by name
+    run_click("mktap", command)
 
 
 if __name__ == "__main__":

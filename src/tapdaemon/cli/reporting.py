@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from tapdaemon.errors import TapError
+from tapdaemon.errors import TapError, UsageError
+
+if TYPE_CHECKING:
+    import click
 
 
 def leave(program: str, error: TapError) -> NoReturn:
@@ -21,6 +24,25 @@ def leave(program: str, error: TapError) -> NoReturn:
         stream.write(f"{program}: {printable(str(error))}\n")
         stream.flush()
     sys.exit(error.status)
+
+
+def run_click(program: str, command: click.Command) -> None:
+    """Run a click command; what click says of a wrong option is an error like any other."""
+    import click
+
+    try:
+        command.main(prog_name=program, standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        leave(program, UsageError("", error.format_message(), f"see {program} --help"))
+    except click.Abort:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has seen enough
+        sys.exit(141)
+    except TapError as error:
+        leave(program, error)
 
 
 def printable(text: str) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 
 import click
 
-from tapdaemon.cli.reporting import leave, printable
-from tapdaemon.errors import TapError, UsageError
+from tapdaemon.cli.reporting import printable, run_click
+from tapdaemon.errors import TapError
 from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile
 from tapdaemon.tapfile.manifest import dump
@@ -84,19 +82,7 @@ def _addresses(path: str) -> str:
 
 def main() -> None:
     """Entry point of the command."""
-    try:
-        command.main(prog_name="tapctl", standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
-    except click.ClickException as error:
-        leave("tapctl", UsageError("", error.format_message(), "see tapctl --help"))
-    except click.Abort:
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has seen enough
-        sys.exit(141)
-    except TapError as error:
-        leave("tapctl", error)
+    run_click("tapctl", command)
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ def make(
     code: Mapping[str, bytes] | None = None,
     lineage: Lineage | None = None,
 ) -> TapImage:
-    """A base tap of an application.
+    """A base tap of an application, with the modules of its own that the payload names.
 
-    :param code: the application's own modules, by their path below code/.
+    :param code: more of them, by their path below code/; what is here is not looked for.
     :raises UnsavableError: with every object that stands in the way.
     """
     from twisted.application.service import IProcess, IService
@@ -45,7 +45,9 @@ def make(
 
     payload, modules = styles.dump(application, style)
     process = IProcess(application)
-    sources = dict(code or {})
+    given = dict(code or {})
+    own = provenance.own_modules(modules)
+    sources = collect_code(place for name, place in own.items() if not _has(given, name)) | given
     manifest = Manifest(
         process=Process(
             getattr(process, "processName", None) or IService(application).name or "tap",
@@ -64,6 +66,10 @@ def make(
     )
     members = {payload_name(style): payload} | {f"code/{path}": data for path, data in sources.items()}
     return seal_members(manifest, members)
+
+
+def _has(code: Mapping[str, bytes], module: str) -> bool:
+    return f"{module}.py" in code or f"{module}/__init__.py" in code
 
 
 def snapshot(application: Any, base: TapImage | None, content: str, generation: int) -> TapImage:

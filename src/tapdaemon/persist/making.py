@@ -14,7 +14,7 @@ from tapdaemon.core import code as codes
 from tapdaemon.core import makers
 from tapdaemon.core.application import Application
 from tapdaemon.errors import SchemaError, UsageError
-from tapdaemon.persist import images, provenance, redeclare, styles
+from tapdaemon.persist import images, redeclare, styles
 from tapdaemon.persist.likeness import Likeness, stopped_clock
 from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile, TapImage, encode
@@ -85,9 +85,6 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
         parts = _gather(request, progress)
     parts.code |= images.collect_code(request.include)
     progress("saving the application")
-    modules = styles.dump(parts.application, request.style)[1]
-    own = {name: place for name, place in provenance.own_modules(modules).items() if name != parts.python}
-    parts.code |= images.collect_code(own.values())
     alike = likeness.digest() if likeness is not None else ""
     lineage = Lineage(likeness=alike, time=images.now(environ), writer=images.WRITER)
     recipe = Recipe(tuple(parts.steps), parts.python, parts.folder)

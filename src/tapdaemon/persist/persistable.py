@@ -10,7 +10,7 @@ from twisted.persisted.sob import IPersistable
 from zope.interface import implementer
 
 from tapdaemon.errors import UsageError
-from tapdaemon.persist import descriptions, images, provenance, styles
+from tapdaemon.persist import descriptions, images, styles
 from tapdaemon.tapfile.container import TapFile, encode
 from tapdaemon.tapfile.folders import SUFFIX
 from tapdaemon.tapfile.whole import write_whole
@@ -52,9 +52,7 @@ def save(application: Any, path: str | os.PathLike[str], *, style: str | None = 
     :raises UnsavableError: with every object that stands in the way; nothing is written.
     """
     chosen = style or str(getattr(IPersistable(application, None), "style", "pickle"))
-    modules = styles.dump(application, chosen)[1]
-    code = images.collect_code(provenance.own_modules(modules).values())
-    write_whole(os.fspath(path), encode(images.make(application, style=chosen, code=code)))
+    write_whole(os.fspath(path), encode(images.make(application, style=chosen)))
 
 
 def load(path: str | os.PathLike[str]) -> Any:
