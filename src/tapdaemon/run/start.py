@@ -139,6 +139,8 @@ def _live(
         _enter(options, folder)
         become(identity)
         destination = _begin_log(options, here, source, daemon=daemon)
+        if identity is None and os.geteuid() == 0:
+            _warn_of_root()
         try:
             _serve(options, here, source, held, destination, verdict, notifier)
         except TapError as error:
@@ -192,6 +194,12 @@ def _begin_log(options: Options, here: Surroundings, source: Source, *, daemon: 
     if not options.originalname:
         title.set_title(source.name)
     return destination
+
+
+def _warn_of_root() -> None:
+    from twisted.logger import Logger
+
+    Logger("tapd").warn("this runs as root, for neither the tap nor -u names a user; make it with mktap -u")
 
 
 def _log_error(error: TapError, here: Surroundings, destination: Log) -> None:
