@@ -7,7 +7,6 @@ import json
 import os
 import stat
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -146,15 +145,14 @@ def test_no_json_breaks_the_reader(value):
 
 def test_content_is_what_was_made_not_when_or_where():
     """Time, addresses and user leave the content alone; recipe, payload and code do not."""
-    same = replace(
-        IMAGE.manifest,
+    same = IMAGE.manifest._replace(
         lineage=Lineage(time=1),
         process=Process("web", 0, 0),
         needs=Needs(listen=(Listen("tcp4", "web", host="127.0.0.1", port=1),)),
     )
     assert same.content == IMAGE.manifest.content
     other = [
-        replace(IMAGE.manifest, recipe=None),
+        IMAGE.manifest._replace(recipe=None),
         seal_members(FULL, {"application.pickle": b"other", "code/shop.py": b"x = 1\n"}).manifest,
         seal_members(FULL, {"application.pickle": b"payload", "code/shop.py": b"x = 2\n"}).manifest,
     ]
@@ -193,7 +191,7 @@ def test_the_same_values_give_the_same_bytes():
 @pytest.mark.parametrize("time", [0, 315532799, 4354819198 + 10**6])
 def test_a_time_that_a_zip_cannot_hold_is_clamped(time):
     """1970 and 2200 are no reason to fail."""
-    assert encode(replace(IMAGE, manifest=replace(IMAGE.manifest, lineage=Lineage(time=time))))
+    assert encode(IMAGE._replace(manifest=IMAGE.manifest._replace(lineage=Lineage(time=time))))
 
 
 def outcome(path: Path) -> str:

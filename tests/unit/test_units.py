@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -70,7 +69,7 @@ def test_a_small_tap_is_a_credential_and_a_large_one_is_staged(image):
 )
 def test_the_user_is_the_manifests(image, process, expected):
     """DynamicUser where the tap names nobody."""
-    options = dropin.service("/etc/tap/x.tap", 1, replace(image.manifest, process=process))[1:]
+    options = dropin.service("/etc/tap/x.tap", 1, image.manifest._replace(process=process))[1:]
     assert [(option.name, option.value) for option in options] == expected
 
 
@@ -140,7 +139,7 @@ def test_states_where_no_systemd_runs(monkeypatch):
 
 def test_no_control_character_reaches_the_terminal(image):
     """A manifest is bounded already; the page escapes all the same."""
-    manifest = replace(image.manifest, process=Process("evil\x1b[2J\u202e"))
+    manifest = image.manifest._replace(process=Process("evil\x1b[2J\u202e"))
     assert "\x1b" not in page("/x.tap", 1, manifest)
     assert "\u202e" not in page("/x.tap", 1, manifest)
 

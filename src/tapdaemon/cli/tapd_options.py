@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import getopt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tapdaemon.errors import UsageError
 from tapdaemon.run.options import Options
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One option.
 
     :param short: its letter, or empty.

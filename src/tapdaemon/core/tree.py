@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.application.service import IService, IServiceCollection
 
@@ -12,8 +11,7 @@ from tapdaemon.tapfile.fields import TEXT_MAX
 from tapdaemon.tapfile.manifest import Service as OutlineLine
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """A service with its path: names from the root, a nameless one shown by class and index."""
 
     path: str

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import tapdaemon
@@ -85,7 +84,7 @@ def snapshot(application: Any, base: TapImage | None, content: str, generation: 
     if base is None:
         return make(application, lineage=lineage)
     payload, _ = styles.dump(application, base.manifest.style)
-    manifest = replace(base.manifest, services=tree.outline(application), lineage=lineage)
+    manifest = base.manifest._replace(services=tree.outline(application), lineage=lineage)
     members = {name: data for name, data in base.members.items() if name.startswith("code/")}
     return seal_members(manifest, members | {payload_name(manifest.style): payload})
 

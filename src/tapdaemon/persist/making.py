@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.application.service import IProcess, IService
@@ -175,8 +175,8 @@ def _keep_state(image: TapImage, path: str, progress: Progress) -> TapImage:
     before = older.manifest.lineage
     # The snapshots of the tap that the older one itself goes on from lack what that one moved, too.
     keeps = tuple(dict.fromkeys((older.manifest.content, *before.keeps)))
-    lineage = replace(image.manifest.lineage, keeps=keeps, moved=tuple(dict.fromkeys((*before.moved, *moved))))
-    return TapImage(replace(image.manifest, lineage=lineage), image.members)
+    lineage = image.manifest.lineage._replace(keeps=keeps, moved=tuple(dict.fromkeys((*before.moved, *moved))))
+    return TapImage(image.manifest._replace(lineage=lineage), image.members)
 
 
 def describe(made: Made) -> str:

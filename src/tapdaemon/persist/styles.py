@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tapdaemon.errors import TapError, UnknownNameError, UnsavableError
 from tapdaemon.persist import pickling
 
 
-@dataclass(frozen=True)
-class Codec:
+class Codec(NamedTuple):
     """How a style writes a graph (with the modules it names) and reads it."""
 
     dumps: Callable[[Any], tuple[bytes, frozenset[str]]]

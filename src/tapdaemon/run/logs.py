@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.logger import globalLogBeginner
 
@@ -21,8 +20,7 @@ def _no_reopen() -> None:
     """Nothing is open that could have been moved."""
 
 
-@dataclass(frozen=True)
-class Log:
+class Log(NamedTuple):
     """A destination.
 
     :param reopen: opens the file anew after logrotate(8) moved it.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """tapd's options, under twistd's names.  Times in seconds; umask as a number; paths as given."""
 
     tap: str | None = None

@@ -8,13 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tapdaemon.errors import PrivilegeError, UnknownUserError, os_reason
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """A user to become.
 
     :param effective: set only the effective ids, as --euid asks, so that root can be had back.

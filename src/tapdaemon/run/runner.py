@@ -10,8 +10,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError, ReactorNotRunning
@@ -34,8 +33,7 @@ EXTENSION = 30.0
 EXTENSIONS_MAX = 20
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """Seconds: for the tree to become ready, for what is in flight, and for each service to stop."""
 
     start: float

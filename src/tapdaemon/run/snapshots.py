@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tapdaemon.errors import CannotCreateError, TapDamagedError, os_reason
 from tapdaemon.tapfile.container import TapFile, TapImage, encode
@@ -22,8 +22,7 @@ GENERATIONS = 3
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(NamedTuple):
     """What identifies the tap that was asked for.
 
     :param content: see `Manifest.content`.
@@ -38,8 +37,7 @@ class Base:
         return cls(manifest.content, manifest.lineage.keeps)
 
 
-@dataclass(frozen=True)
-class Resumed:
+class Resumed(NamedTuple):
     """The snapshot that a start goes on from."""
 
     path: str

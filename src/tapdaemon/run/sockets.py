@@ -14,8 +14,7 @@ import socket
 import stat
 import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tapdaemon.errors import EX_NOPERM, AddressError, os_reason
 from tapdaemon.run.privileges import Identity
@@ -27,8 +26,7 @@ Key = tuple[str, str, int]
 """Kind, host or path, port."""
 
 
-@dataclass
-class Held:
+class Held(NamedTuple):
     """A bound socket that waits for the service that listens on it."""
 
     key: Key

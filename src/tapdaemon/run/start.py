@@ -100,13 +100,11 @@ def _pidfile(options: Options, *, daemon: bool) -> pidfiles.Pidfile:
 
 def _absolute(options: Options) -> Options:
     """Paths given on the command line mean files below the folder it was typed in, before the daemon leaves it."""
-    from dataclasses import replace
 
     def absolute(path: str | None) -> str | None:
         return path if path in (None, "-") else os.path.abspath(str(path))
 
-    return replace(
-        options,
+    return options._replace(
         tap=absolute(options.tap),
         file=os.path.abspath(options.file),
         python=absolute(options.python),

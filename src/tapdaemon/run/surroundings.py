@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LISTEN_FDS_START = 3  # sd_listen_fds(3)
 _OURS = (
@@ -26,8 +26,7 @@ _OURS = (
 )
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What surrounds the process.
 
     :param notify_socket: NOTIFY_SOCKET of sd_notify(3), or empty.

@@ -14,9 +14,8 @@ import time
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from tapdaemon.errors import TapDamagedError, TapMissingError, UnreadableError, os_reason
 from tapdaemon.tapfile import trust
@@ -41,8 +40,7 @@ _ALTERED = (
 )
 
 
-@dataclass(frozen=True)
-class TapImage:
+class TapImage(NamedTuple):
     """A whole tap in memory: its manifest and the bytes of its members."""
 
     manifest: Manifest
@@ -61,7 +59,7 @@ class TapImage:
 def seal_members(manifest: Manifest, members: Mapping[str, bytes]) -> TapImage:
     """A tap of these members, listed in the manifest with their sizes and digests, in order of name."""
     listed = tuple(Member(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in sorted(members.items()))
-    return TapImage(replace(manifest, members=listed), dict(members))
+    return TapImage(manifest._replace(members=listed), dict(members))
 
 
 def encode(image: TapImage) -> bytes:
