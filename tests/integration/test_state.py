@@ -144,12 +144,15 @@ def test_a_snapshot_can_be_the_new_base(tmp_path, counter, port, tapd):
 
 
 def test_a_snapshot_runs_by_its_own_path(tmp_path, counter, port, tapd):
-    """tapd counter-shutdown.tap runs it as the base, and its snapshots keep the tap's name."""
+    """tapd counter-shutdown.tap runs it as the base; it becomes the older generation, and so on."""
     one_round(tapd, port, answers=b"1 hello")
-    server = tapd("--state-dir", str(tmp_path), "--fresh", "counter-shutdown.tap")
-    assert ask(port) == b"2 hello"
-    assert server.stop() == 0
-    assert manifest(tmp_path / "counter-shutdown.tap")["lineage"]["generation"] == 1
+    for count in (2, 3):
+        server = tapd("counter-shutdown.tap")
+        assert ask(port) == b"%d hello" % count
+        assert server.stop() == 0
+        assert f"passed over {tmp_path / 'counter-shutdown.tap'}" not in server.log
+        assert manifest(tmp_path / "counter-shutdown.tap")["lineage"]["generation"] == 1
+        assert (tmp_path / "counter-shutdown.1.tap").exists()
 
 
 def test_fresh_starts_from_the_base(tmp_path, counter, port, tapd):

@@ -37,7 +37,7 @@ def load(options: Options, here: Surroundings, source: Source) -> tuple[Any, Cal
     with regained():
         if not options.no_save:
             store.check_writable()
-        resumed = None if options.fresh else store.resume(source.base())
+        resumed = None if options.fresh else store.resume(source.base(), source.path)
     application = _resume(resumed, source) if resumed is not None else source.load()
     if resumed is not None:
         log.info("resumed {path}, generation {number}", path=resumed.path, number=resumed.generation)

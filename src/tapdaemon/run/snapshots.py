@@ -88,14 +88,15 @@ class Snapshots:
             "name another with --state-dir, or start with -o to save nothing",
         )
 
-    def resume(self, base: Base) -> Resumed | None:
+    def resume(self, base: Base, own: str) -> Resumed | None:
         """The newest whole snapshot of this base, or None for a start from the base itself.
 
+        :param own: the path of the base, which may be a snapshot in this very folder: it stays where it is.
         :raises TapError: a snapshot that is not trusted, or of a schema that this version does not know.
         """
         self._remove_unfinished()
         for path in self._paths():
-            if not os.path.lexists(path):
+            if not os.path.lexists(path) or _is_same(path, own):
                 continue
             try:
                 with TapFile(path, self._uid) as tap:
@@ -148,3 +149,10 @@ class Snapshots:
             discard(temporary)
             raise cannot_write(self.newest, error) from error
         return self.newest
+
+
+def _is_same(path: str, other: str) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:  # the base may be out of reach by now, in a chroot say
+        return False
