@@ -298,6 +298,13 @@ def test_a_bare_word_is_a_name(tmp_path, web):
     assert "/etc/tap, /run/tap, /usr/lib/tap" in done.stderr
 
 
+def test_without_a_command_there_is_help(tmp_path):
+    """The help text as it is, not inside an error."""
+    done = run("tapctl", cwd=tmp_path)
+    assert (done.stdout + done.stderr).startswith("Usage: tapctl")
+    assert done.returncode in (0, 64)
+
+
 def test_a_closed_pipe_is_no_error(tmp_path, web):
     """tapctl show | head."""
     show = " ".join(command("tapctl", "show", "--json", web))

@@ -43,7 +43,7 @@ def counter(debian):
     """An installed counter.tap whose watchdog is quick."""
     debian.write("/root/counter.tac", APPLICATION)
     debian.run("cd /root && mktap -y counter.tac && install -m 600 counter.tap /etc/tap/")
-    debian.write("/etc/systemd/system/tap@counter.service.d/quick.conf", "[Service]\nWatchdogSec=2s\n")
+    debian.write("/etc/systemd/system/tap@counter.service.d/quick.conf", "[Service]\nWatchdogSec=5s\n")
     debian.run("systemctl daemon-reload")
     return debian
 

@@ -83,7 +83,7 @@ def command(context: click.Context, /, *, version: bool, **options: Any) -> None
         context.exit()
     if context.invoked_subcommand is None:
         if not options["python"]:
-            raise UsageError("mktap", "no maker and no -y FILE", "see mktap --help for the makers")
+            raise UsageError("", "no maker and no -y FILE", "see mktap --help for the makers")
         _make(options, None, ())
 
 

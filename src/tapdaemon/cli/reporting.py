@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from tapdaemon.errors import TapError, UsageError
+from tapdaemon.errors import EX_USAGE, TapError, UsageError
 
 if TYPE_CHECKING:
     import click
@@ -34,6 +34,9 @@ def run_click(program: str, command: click.Command) -> None:
         command.main(prog_name=program, standalone_mode=False)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
+    except getattr(click.exceptions, "NoArgsIsHelpError", ()) as error:  # since click 8.2; before, help and 0
+        sys.stderr.write(f"{error.format_message()}\n")
+        sys.exit(EX_USAGE)
     except click.ClickException as error:
         leave(program, UsageError("", error.format_message(), f"see {program} --help"))
     except click.Abort:

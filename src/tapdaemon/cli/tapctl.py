@@ -53,7 +53,10 @@ def locate(tap: str) -> str:
 @command.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_taps(*, as_json: bool) -> None:
-    """List the taps in /etc/tap, /run/tap and /usr/lib/tap, with the state of their units."""
+    """List the installed taps with the state of their units.
+
+    They lie in /etc/tap, /run/tap and /usr/lib/tap; the first that has a name wins.
+    """
     from tapdaemon.unit.state import states
 
     found = dict(folders.installed())

@@ -123,7 +123,7 @@ def parse_options(maker: Maker, arguments: Sequence[str]) -> Any:
     try:
         options.parseOptions(list(arguments))
     except usage.UsageError as error:
-        raise UsageError(f"mktap {maker.name}", str(error), f"see mktap {maker.name} --help") from error
+        raise UsageError(f"maker {maker.name}", str(error), f"see mktap {maker.name} --help") from error
     except Exception as error:
         remedy = "the fault is the maker's: try other options, or report it to its authors"
         raise StartError(f"maker {maker.name}", f"parsing its options failed with {_words(error)}", remedy) from error
@@ -139,7 +139,7 @@ def make_service(maker: Maker, options: Any) -> Any:
     try:
         return maker.plugin.makeService(options)
     except (usage.UsageError, ValueError) as error:
-        raise UsageError(f"mktap {maker.name}", str(error), f"see mktap {maker.name} --help") from error
+        raise UsageError(f"maker {maker.name}", str(error), f"see mktap {maker.name} --help") from error
     except Exception as error:
         raise StartError(f"maker {maker.name}", f"failed with {_words(error)}") from error
 
