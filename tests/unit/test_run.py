@@ -130,6 +130,15 @@ def test_an_entry_has_the_fields_of_its_event():
     }
 
 
+@pytest.mark.parametrize("key", ["log_failure", "failure"])
+def test_a_failure_has_fields_of_its_own(key):
+    """Whether log.failure or twisted.python.log.err told it."""
+    failure = Failure(LookupError("gone"))
+    entry = journal.fields({"log_level": LogLevel.critical, "log_format": "oh", key: failure}, "web", None)
+    assert entry["ERROR_TYPE"] == "builtins.LookupError"
+    assert "LookupError: gone" in entry["TRACEBACK"]
+
+
 def test_a_value_with_a_newline_goes_with_its_length():
     """The native protocol's second form; lone surrogates and NULs do not break it."""
     assert journal.encode({"A": "x", "B": "y\nz"}) == b"A=x\nB\n" + struct.pack("<Q", 3) + b"y\nz\n"

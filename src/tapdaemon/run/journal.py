@@ -16,6 +16,7 @@ from types import FrameType
 from typing import IO, Any
 
 from twisted.logger import LogEvent, LogLevel, eventAsText
+from twisted.python.failure import Failure
 
 SOCKET = "/run/systemd/journal/socket"
 PRIORITIES: Mapping[Any, int] = {
@@ -55,10 +56,10 @@ def fields(event: LogEvent, name: str, place: tuple[str, int, str] | None) -> di
     system = event.get("log_system")
     if isinstance(system, str):
         entry["TWISTED_SYSTEM"] = system
-    failure = event.get("log_failure")
+    failure = _failure(event)
     if failure is not None:
         entry["TRACEBACK"] = failure.getTraceback()
-        entry["ERROR_TYPE"] = f"{failure.type.__module__}.{failure.type.__qualname__}"
+        entry["ERROR_TYPE"] = f"{type(failure.value).__module__}.{type(failure.value).__qualname__}"
     if place is not None:
         entry["CODE_FILE"], entry["CODE_LINE"], entry["CODE_FUNC"] = place[0], str(place[1]), place[2]
     return entry
@@ -125,9 +126,15 @@ class PrefixObserver:
         self._stream.flush()
 
 
+def _failure(event: LogEvent) -> Failure | None:
+    """The failure of an event; twisted.python.log.err has it under a name of its own."""
+    failure = event.get("log_failure") or event.get("failure")
+    return failure if isinstance(failure, Failure) else None
+
+
 def _place(event: LogEvent) -> tuple[str, int, str] | None:
     """Where the event came from: a failure's innermost frame, else the caller of the logging functions."""
-    failure = event.get("log_failure")
+    failure = _failure(event)
     if failure is not None and failure.frames:
         function, file, line = failure.frames[-1][:3]
         return file, line, function
