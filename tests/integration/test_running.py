@@ -102,6 +102,23 @@ def test_the_parent_tells_why_the_daemon_failed(tmp_path, web, port):
     assert not (tmp_path / "twistd.pid").exists()
 
 
+def test_a_daemon_whose_starter_gave_up_does_not_run(tmp_path):
+    """The caller was told of a failure, so there must be no daemon: it ends when it would be ready."""
+    (tmp_path / "late.tac").write_text(
+        "import time\nfrom twisted.application import service\n"
+        "class Late(service.Service):\n    def startService(self):\n        time.sleep(1.5)\n"
+        "application = service.Application('late')\nLate().setServiceParent(application)\n"
+    )
+    mktap("-y", "late.tac", cwd=tmp_path)
+    starter = subprocess.Popen(command("tapd", "late.tap"), cwd=tmp_path, env=clean_environment())
+    until(lambda: (tmp_path / "twistd.pid").exists() and (tmp_path / "twistd.pid").read_text() != "", "the daemon")
+    pid = int((tmp_path / "twistd.pid").read_text())
+    starter.kill()
+    starter.wait()
+    until(lambda: gone(pid), "the end")
+    assert "has given up waiting" in (tmp_path / "twistd.log").read_text()
+
+
 def test_a_second_start_says_which_pid_runs(tmp_path, web, port, ended):
     """The pidfile's lock ends a second start with status 75, and leaves the first alone."""
     assert run("tapd", web, cwd=tmp_path).returncode == 0

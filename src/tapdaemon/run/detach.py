@@ -42,17 +42,25 @@ class PipeVerdict:
         self._fd = fd
 
     def ready(self) -> None:
-        self._tell(b"READY")
+        """:raises StartError: nobody waits any more, and the caller was told that the start failed."""
+        try:
+            self._tell(b"READY")
+        except BrokenPipeError as error:
+            raise StartError(
+                "tapd", "whoever started it has given up waiting", "allow more with --start-timeout"
+            ) from error
 
     def failed(self, error: TapError) -> None:
-        self._tell(f"{error.status} {error}".encode())
+        with contextlib.suppress(BrokenPipeError):  # he knows that it failed
+            self._tell(f"{error.status} {error}".encode())
 
     def _tell(self, message: bytes) -> None:
-        if self._fd >= 0:
-            with contextlib.suppress(BrokenPipeError):  # the parent is gone; the daemon serves all the same
-                os.write(self._fd, message)
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            try:
+                os.write(fd, message)
+            finally:
+                os.close(fd)
 
 
 def detach(

@@ -99,8 +99,7 @@ class Runner:
         started = self._starter.start()
         started.addBoth(_cancelling(patience))
         started.addCallbacks(self._started, self._start_failed)
-        # What a callback above raises is a bug of ours, and must not pass for a start.
-        started.addErrback(lambda failure: self._fail(StartError("tapd", f"failed to start: {failure.value}"), failure))
+        started.addErrback(self._ready_failed)
 
     def _timed_out(self) -> None:
         if self.phase is Phase.STARTING:
@@ -139,6 +138,13 @@ class Runner:
             error = StartError("tapd", f"failed to start: {value}")
             cause = failure
         self._fail(error, None if isinstance(cause and cause.value, CannotListenError) else cause)
+
+    def _ready_failed(self, failure: Failure) -> None:
+        """What was started could not be called ready: it must not pass for a start."""
+        if isinstance(failure.value, TapError):
+            self._fail(failure.value, None)
+        else:
+            self._fail(StartError("tapd", f"failed to start: {failure.value}"), failure)
 
     def _fail(self, error: TapError, failure: Failure | None) -> None:
         if failure is not None:
