@@ -22,7 +22,7 @@ from twisted.web.static import File
 
 import tapdaemon
 from tapdaemon import errors
-from tapdaemon.persist import descriptions, images, likeness, pickling, redeclare, styles
+from tapdaemon.persist import descriptions, images, likeness, pickling, redeclare, references, styles
 
 
 def again(value):
@@ -98,6 +98,27 @@ def test_plain_endpoints_are_saved_by_value():
     assert (endpoint._port, endpoint._interface, endpoint._reactor) == (1, "127.0.0.1", reactor)
     hand_made = again(endpoints.TCP4ClientEndpoint(reactor, "127.0.0.1", 2))
     assert hand_made._port == 2
+
+
+def test_every_rule_keeps_the_law(tmp_path):
+    """What a payload of ours calls while loading is a reconstructor, a class, or getattr for a method."""
+    keeper = livelihood.Keeper()
+    log = LogFile("x.log", str(tmp_path))
+    with (tmp_path / "file").open("w") as file:
+        samples = [
+            reactor, reactor.nameResolver, Logger("x"), globalLogPublisher, defer.Deferred(), os, file, os.environ, log,
+            threading.Lock(), threading.RLock(), weakref.ref(keeper), weakref.WeakValueDictionary(), weakref.WeakSet(),
+            types.MappingProxyType({}), keeper.method, livelihood.make_adder(1), sys.__stderr__,
+            descriptions.server_from_string(reactor, "haproxy:tcp:0"),
+            internet.ClientService(endpoints.TCP4ClientEndpoint(reactor, "h", 1), livelihood.EchoFactory()),
+        ]  # fmt: skip
+        for sample in samples:
+            rule = references.rule_for(type(sample))
+            assert rule is not None, sample
+            made = rule(sample)
+            called = [made[0], *(one for one in made[5:6] if one is not None)]
+            assert set(called) <= {*references.RECONSTRUCTORS, getattr}, sample
+    log.close()
 
 
 # ---- functions

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
@@ -65,11 +65,6 @@ class CodeImporter(MetaPathFinder, InspectLoader):
 
     def _origin(self, place: str) -> str:
         return self._origins.get(place, f"<tap>/code/{place}")
-
-    def modules(self) -> Iterator[str]:
-        for place in self._sources:
-            if place.endswith(".py"):
-                yield place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
     def install(self) -> None:
         """Let imports find these modules, before any of the same name on the path."""

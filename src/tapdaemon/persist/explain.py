@@ -17,7 +17,6 @@ from tapdaemon.persist.references import CannotSaveError, check_class, rule_for
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, type(Ellipsis), type(NotImplemented))
 _DEFAULT_REMEDY = "drop it in __getstate__ and make it again in startService"
-DEPTH_MAX = 10_000
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,6 @@ class Surroundings(NamedTuple):
     journal: bool = False
     credentials: str = ""
     state: str = ""
-    runtime: str = ""
 
 
 def take(environ: MutableMapping[str, str], pid: int) -> Surroundings:
@@ -61,7 +60,6 @@ def take(environ: MutableMapping[str, str], pid: int) -> Surroundings:
         journal=_is_journal(environ.get("JOURNAL_STREAM", "")),
         credentials=environ.get("CREDENTIALS_DIRECTORY", ""),
         state=environ.get("STATE_DIRECTORY", "").partition(":")[0],
-        runtime=environ.get("RUNTIME_DIRECTORY", "").partition(":")[0],
     )
     for name in _OURS:
         environ.pop(name, None)

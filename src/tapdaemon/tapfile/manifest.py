@@ -23,7 +23,6 @@ MEMBER = "manifest.json"
 MANIFEST_MAX = 16 * 2**20
 STYLES = ("pickle", "source")
 KINDS = ("tcp4", "tcp6", "unix", "udp4", "udp6", "unixgram")
-STREAM_KINDS = ("tcp4", "tcp6", "unix")
 REASONS = ("made", "shutdown", "converted")
 
 
