@@ -254,6 +254,9 @@ def test_a_broken_or_foreign_tap_does_not_stop_the_others(counter):
     assert not {
         name for name in drop_ins if name.split("@")[-1].split(".")[0] in ("empty", "cut", "loose", "fifo", "link")
     }
+    told = counter.run("journalctl --sync; journalctl -p err -t tapdaemon-generator").stdout
+    assert "/etc/tap/empty.tap: not trusted: it belongs to uid 33" in told
+    assert "/etc/tap/cut.tap: cut off or altered" in told
     listed = counter.run("tapctl list").stdout
     assert "(empty)" in listed
     assert "cut off or altered" in listed

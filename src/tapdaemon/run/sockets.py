@@ -46,7 +46,7 @@ def address_error(service: str, address: str, error: OSError) -> AddressError:
     failure = AddressError(service, f"cannot listen on {address}: {os_reason(error)}", remedy)
     failure.__cause__ = error  # with its errno, for ERRNO= of sd_notify(3)
     if error.errno in (errno.EACCES, errno.EPERM):
-        failure.remedy = "start it as root or under systemd, or choose a port from 1024 up"
+        failure.remedy = "choose a port from 1024 up, or let root start it, with a user to become (mktap -u)"
         failure.status = EX_NOPERM
     return failure
 

@@ -1,12 +1,13 @@
 """The systemd generator (systemd.generator(7)): a drop-in for tap@NAME.service from each installed tap's manifest.
 
-It runs as root at boot and at every daemon-reload, before the journal is up: standard library only, no tap is loaded,
-and a broken one is a line in the kernel's log while the others are served.
+It runs as root at every daemon-reload and at boot, before the journal is up: standard library only, no tap is loaded,
+and a broken one is a line in the journal while the others are served.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from tapdaemon.tapfile.container import TapFile
 from tapdaemon.unit import dropin, unitfile
 
 DROPIN = "10-tap.conf"
+JOURNAL = "/run/systemd/journal/socket"
 
 
 def generate(
@@ -52,10 +54,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(problem: str) -> None:
-    """To /dev/kmsg, where a generator's words reach the journal; <3> is an error there."""
-    line = f"<3>tapdaemon-generator: {' '.join(problem.split())}\n"
-    try:
-        with open("/dev/kmsg", "w", encoding="utf-8") as kernel:
-            kernel.write(line)
-    except OSError:
-        sys.stderr.write(line)
+    """An error in the journal: straight to journald where it runs already, else through the kernel's log."""
+    text = f"tapdaemon-generator: {' '.join(problem.split())}"
+    for way in (_to_journal, _to_kernel):
+        try:
+            way(text)
+        except OSError:
+            continue
+        return
+    sys.stderr.write(f"{text}\n")
+
+
+def _to_journal(text: str) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.connect(JOURNAL)
+        journal.send(f"MESSAGE={text}\nPRIORITY=3\nSYSLOG_IDENTIFIER=tapdaemon-generator\n".encode())
+
+
+def _to_kernel(text: str) -> None:
+    with open("/dev/kmsg", "w", encoding="utf-8") as kernel:
+        kernel.write(f"<3>{text}\n")
