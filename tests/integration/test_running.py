@@ -49,6 +49,14 @@ def web(tmp_path: Path, port: int) -> str:
     return "web.tap"
 
 
+@pytest.fixture
+def slow(tmp_path: Path, port: int) -> str:
+    """A tap whose answers take as long as the path says; its name."""
+    (tmp_path / "slow.tac").write_text(SLOW_TAC.format(port=port))
+    mktap("-y", "slow.tac", cwd=tmp_path)
+    return "slow.tap"
+
+
 def get(port: int, path: str = "/") -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
@@ -138,6 +146,12 @@ def test_a_stale_pidfile_blocks_nothing(tmp_path, web, tapd, content):
     assert server.stop() == 0
 
 
+def test_the_original_title_stays(web, tapd):
+    """--originalname."""
+    server = tapd("--originalname", web)
+    assert b"tapdaemon.cli.tapd" in Path(f"/proc/{server.process.pid}/cmdline").read_bytes()
+
+
 def test_no_pidfile_in_the_foreground(tmp_path, web, tapd):
     """-n writes none, and two may run side by side."""
     tapd(web)
@@ -154,11 +168,9 @@ def test_the_title_shows_the_tap(tmp_path, web, tapd):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_lets_requests_in_flight_finish(tmp_path, port, tapd, number):
+def test_a_stop_lets_requests_in_flight_finish(tmp_path, slow, port, tapd, number):
     """While a request is being answered the port is closed, and the answer arrives whole."""
-    (tmp_path / "slow.tac").write_text(SLOW_TAC.format(port=port))
-    mktap("-y", "slow.tac", cwd=tmp_path)
-    server = tapd("slow.tap")
+    server = tapd(slow)
     answers: list[bytes] = []
     client = threading.Thread(target=lambda: answers.append(get(port, "/1.0")))
     client.start()
@@ -174,11 +186,9 @@ def test_a_stop_lets_requests_in_flight_finish(tmp_path, port, tapd, number):
     assert "cut" not in server.log
 
 
-def test_the_drain_has_an_end(tmp_path, port, tapd):
+def test_the_drain_has_an_end(tmp_path, slow, port, tapd):
     """What is still in flight after --drain-timeout is cut, and the log says so."""
-    (tmp_path / "slow.tac").write_text(SLOW_TAC.format(port=port))
-    mktap("-y", "slow.tac", cwd=tmp_path)
-    server = tapd("--drain-timeout", "0.5", "slow.tap")
+    server = tapd("--drain-timeout", "0.5", slow)
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     client.request("GET", "/60")
     time.sleep(0.3)
@@ -188,11 +198,9 @@ def test_the_drain_has_an_end(tmp_path, port, tapd):
     assert "1 connections still in flight are cut" in server.log
 
 
-def test_a_second_signal_hurries(tmp_path, port, tapd):
+def test_a_second_signal_hurries(tmp_path, slow, port, tapd):
     """The second TERM ends the wait, and the snapshot is written all the same."""
-    (tmp_path / "slow.tac").write_text(SLOW_TAC.format(port=port))
-    mktap("-y", "slow.tac", cwd=tmp_path)
-    server = tapd("--drain-timeout", "60", "slow.tap")
+    server = tapd("--drain-timeout", "60", slow)
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     client.request("GET", "/60")
     time.sleep(0.3)

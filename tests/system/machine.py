@@ -131,7 +131,11 @@ class Machine:
             "-c",
             command,
         ]
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"}
+        environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "SYSTEMD_COLORS": "0",
+        }
         done = subprocess.run(
             ["env", "-i", *[f"{k}={v}" for k, v in environment.items()], *inside],
             capture_output=True, text=True, input=stdin, timeout=120, check=False,

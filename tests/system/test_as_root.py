@@ -130,6 +130,14 @@ def test_a_base_of_somebody_elses_is_refused_as_root(hostile):
     assert "belongs to uid 33" in done.stderr
 
 
+def test_a_state_folder_that_the_user_may_not_write(debian):
+    """The start says so, not the stop: 73, with the folder and the user."""
+    debian.run("mktap -u www-data -o /root/site.tap web --path /srv --listen tcp:8086")
+    done = debian.run("tapd -n -d /root /root/site.tap", check=False)
+    assert done.returncode == 73
+    assert "tapd: state folder /root: uid 33 may not write it; name another with --state-dir" in done.stderr
+
+
 def test_another_users_tap_cannot_be_read(debian):
     """77, and no advice that does not fit."""
     debian.run("mktap -o /etc/tap/hidden.tap socks")

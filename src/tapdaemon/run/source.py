@@ -16,7 +16,7 @@ from tapdaemon.run.options import Options
 from tapdaemon.run.snapshots import Base
 from tapdaemon.run.surroundings import Surroundings
 from tapdaemon.tapfile import folders, trust
-from tapdaemon.tapfile.container import TapFile, TapImage, is_container, open_tap
+from tapdaemon.tapfile.container import TapFile, TapImage, open_tap
 from tapdaemon.tapfile.manifest import Manifest
 
 
@@ -151,17 +151,17 @@ def find(options: Options, here: Surroundings, uid: int) -> Source:
         path = options.tap or options.file
         name = folders.lineage_name(path)
     try:
-        if not is_container(path) and _begins_as_pickle(path):
+        if _is_raw(path):
             return RawSource(path, name, uid, aot=False)
-        return TapSource(path, name, uid)  # and where it is neither, that says what is wrong with it
+        return TapSource(path, name, uid)  # and where it is no tap either, that says so
     except UnreadableError as error:
         if here.systemd:
             error.remedy = "run 'systemctl daemon-reload', so that the unit is handed the tap"
         raise
 
 
-def _begins_as_pickle(path: str) -> bool:
-    """PROTO opcode of protocol 2 to 5, as sob writes them."""
+def _is_raw(path: str) -> bool:
+    """Whether a file begins as a pickle: the PROTO opcode with protocol 2 to 5, as sob writes them."""
     fd = open_tap(path)
     try:
         head = os.pread(fd, 2, 0)

@@ -187,12 +187,3 @@ def _open_archive(path: str, fd: int) -> zipfile.ZipFile:
         return zipfile.ZipFile(os.fdopen(os.dup(fd), "rb"))
     except _ALTERED as error:
         raise TapDamagedError(path, f"cut off or altered: no whole directory at its end ({size} bytes)") from error
-
-
-def is_container(path: str) -> bool:
-    """Whether the file begins as a tap does; what does not may be a raw pickle as sob writes it."""
-    fd = open_tap(path)
-    try:
-        return os.pread(fd, 4, 0) in (_ZIP, b"") or os.fstat(fd).st_size == 0
-    finally:
-        os.close(fd)

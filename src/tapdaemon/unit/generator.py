@@ -42,13 +42,13 @@ def generate(
     return problems
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, stager: str = dropin.DEFAULT_STAGER) -> int:
     """Entry point: the three folders, of which the first is written to."""
     given = sys.argv[1:] if arguments is None else arguments
     if len(given) not in (1, 3):
         sys.stderr.write("usage: tapdaemon-generator NORMAL [EARLY LATE]\n")
         return os.EX_USAGE
-    for problem in generate(given[0]):
+    for problem in generate(given[0], stager=stager):
         _report(problem)
     return 0
 
