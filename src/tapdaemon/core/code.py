@@ -1,4 +1,4 @@
-"""Imports the application's own modules from memory, as the tap's code/ holds them; it reads no file.
+"""Imports the application's own modules from memory, as the tap's code/ holds them; of files it reads a .tac alone.
 
 The modules are read once, when the tap is, so replacing the file never touches a running process (zipimport fails
 there: "bad local file header").

@@ -1,4 +1,4 @@
-"""Taps from applications and applications from taps: the payload beside its manifest; it opens no file."""
+"""Taps from applications and applications from taps: the payload beside its manifest; it writes no file."""
 
 from __future__ import annotations
 
