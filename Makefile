@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.tests
 
-.PHONY: run test lint unit soak bench install clean
+.PHONY: run test lint unit soak bench units install clean
 
 $(RUNS): pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
@@ -42,6 +42,10 @@ soak: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python tests/benchmarks/startup.py
+
+# The shipped units are written from src/tapdaemon/unit/templates.py; a test holds them equal.
+units:
+	PYTHONPATH=src $(PYTHON) -m tapdaemon.unit.templates systemd
 
 install:
 	packaging/install "$(DESTDIR)" "$(PREFIX)" "$(PYTHON)"

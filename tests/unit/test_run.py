@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from tapdaemon import errors
 from tapdaemon.cli import tapd_options
 from tapdaemon.run import journal, phases, sockets, surroundings
+from tapdaemon.run.adoption import Listening
 from tapdaemon.run.notify import MESSAGE_MAX, SystemdNotifier, one_line
 from tapdaemon.run.pidfile import LockedPidfile
 from tapdaemon.run.privileges import identify
@@ -244,7 +245,7 @@ def test_what_is_bound_is_adopted_by_address(tmp_path):
             return getattr(reactor, name)
 
     proxy = Proxy()
-    listening = sockets.Listening(proxy, held)
+    listening = Listening(proxy, held)
     listening.install()
     port = proxy.listenTCP(0, Factory(), interface="127.0.0.1")
     unix = proxy.listenUNIX(path, Factory())
@@ -276,7 +277,7 @@ def test_a_held_address_is_not_a_method_of_whoever_keeps_it():
         listenUNIX = listenUDP = adoptStreamPort = listenTCP
 
     patched = Reactor()
-    sockets.Listening(patched, []).install()
+    Listening(patched, []).install()
 
     class Keeps:
         listen = patched.listenTCP

@@ -67,6 +67,7 @@ class MakerCommands(click.Group):
 @click.option("-t", "--type", "style", metavar="STYLE", default="pickle", help="Style of the payload (pickle).")
 @click.option("-y", "--python", metavar="FILE", help="Take 'application' from a Python file.")
 @click.option("--include", metavar="PATH", multiple=True, help="A module or package that travels in the tap.")
+@click.option("--writable", metavar="FOLDER", multiple=True, help="A folder that it writes, beside its state folder.")
 @click.option("--keep-state", metavar="TAP", help="Go on from the snapshots of this tap.")
 @click.option("-p", "--progress", is_flag=True, help="Say each step.")
 @click.option("--version", is_flag=True, help="Print the versions, and exit.")

@@ -26,6 +26,7 @@ def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
     yield from _rows("services", _services(manifest))
     yield from _rows("listens on", (listen.address for listen in manifest.needs.listen))
     yield from _rows("files", manifest.needs.files)
+    yield from _rows("writes", manifest.needs.writable)
     yield from _rows("needs", (f"{name} {version}" for name, version in manifest.needs.distributions))
     yield from _rows("code", (member.name for member in manifest.members if member.name.startswith("code/")))
     yield from _rows("recipe", _recipe(manifest))

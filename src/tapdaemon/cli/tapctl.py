@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import click
 
 from tapdaemon.cli.reporting import printable, run_click
-from tapdaemon.errors import TapError
+from tapdaemon.errors import CannotCreateError, TapError, os_reason
 from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile
 from tapdaemon.tapfile.manifest import dump
@@ -18,6 +19,7 @@ Examples:
   tapctl list
   tapctl show web             the installed tap NAME
   tapctl show ./web.tap       a file: its path has a / or ends in .tap
+  tapctl unit web             what systemd is told of it
 """
 
 
@@ -48,6 +50,30 @@ def locate(tap: str) -> str:
     if "/" in tap or tap.endswith(folders.SUFFIX):
         return tap
     return folders.find(tap)
+
+
+@command.command()
+@click.argument("tap")
+@click.option("--whole", is_flag=True, help="Whole units, rather than drop-ins over the shipped templates.")
+@click.option("-o", "--output", metavar="FOLDER", help="Write them below this folder, rather than print them.")
+def unit(tap: str, *, whole: bool, output: str | None) -> None:
+    """Print the units of TAP, as the generator writes them."""
+    from tapdaemon.unit import host, rendering
+
+    path = locate(tap)
+    found = host.look(folders.stem(path), os.path.abspath(path), None)
+    files = (rendering.whole if whole else rendering.dropins)(found, version=host.systemd_version())
+    for line in rendering.left_out(found):
+        click.echo(f"tapctl: {printable(line)}", err=True)
+    if output is None:
+        click.echo(printable("\n".join(f"# {name}\n{text}" for name, text in files.items())), nl=False)
+        return
+    try:
+        rendering.write(output, files)
+    except OSError as error:
+        raise CannotCreateError(output, f"cannot be written: {os_reason(error)}", "name another with -o") from error
+    for name in files:
+        click.echo(os.path.join(output, name))
 
 
 @command.command(name="list")

@@ -70,6 +70,7 @@ TABLE: tuple[Option, ...] = (
     Option("state-dir", "", "state_dir", "FOLDER", "Where snapshots lie ($STATE_DIRECTORY, else the run folder)."),
     Option("fresh", "", "fresh", "", "Start from the base tap, not from its snapshot."),
     Option("drain-timeout", "", "drain_timeout", "SECONDS", "For requests in flight at a stop (10).", _seconds),
+    Option("keepalive-grace", "", "keepalive_grace", "SECONDS", "For idle HTTP connections at a stop (1).", _seconds),
     Option("start-timeout", "", "start_timeout", "SECONDS", "For the application to become ready (60).", _seconds),
     Option("stop-timeout", "", "stop_timeout", "SECONDS", "For each service to stop (20).", _seconds),
     Option("version", "", "", "", "Print the versions, and exit."),

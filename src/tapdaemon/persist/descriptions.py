@@ -9,6 +9,7 @@ import contextlib
 import sys
 from typing import Any
 
+from tapdaemon.persist.reads import absolute
 from tapdaemon.persist.rebuild import DESCRIPTION
 
 
@@ -45,6 +46,7 @@ def watch() -> None:
 def server_from_string(reactor: Any, description: str) -> Any:
     """`twisted.internet.endpoints.serverFromString`, remembered."""
     watch()
+    description = absolute(description)
     if description.startswith("systemd:"):
         return LateServerEndpoint(reactor, description)
     return _remember(_ORIGINALS["serverFromString"](reactor, description), "server", description)
@@ -53,6 +55,7 @@ def server_from_string(reactor: Any, description: str) -> Any:
 def client_from_string(reactor: Any, description: str) -> Any:
     """`twisted.internet.endpoints.clientFromString`, remembered."""
     watch()
+    description = absolute(description)
     return _remember(_ORIGINALS["clientFromString"](reactor, description), "client", description)
 
 

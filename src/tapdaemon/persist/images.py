@@ -32,15 +32,17 @@ def make(
     recipe: Recipe | None = None,
     code: Mapping[str, bytes] | None = None,
     lineage: Lineage | None = None,
+    writable: tuple[str, ...] = (),
 ) -> TapImage:
     """A base tap of an application, with the modules of its own that the payload names.
 
     :param code: more of them, by their path below code/; what is here is not looked for.
+    :param writable: folders outside its state folder that the application writes, absolute.
     :raises UnsavableError: with every object that stands in the way.
     """
     from twisted.application.service import IProcess, IService
 
-    from tapdaemon.persist import provenance
+    from tapdaemon.persist import provenance, reads
 
     payload, modules = styles.dump(application, style)
     process = IProcess(application)
@@ -57,6 +59,8 @@ def make(
         services=tree.outline(application),
         needs=Needs(
             listen=needs.listens(application),
+            files=reads.files(application),
+            writable=writable,
             distributions=provenance.distributions(modules),
             modules=provenance.top_level(modules),
         ),

@@ -33,6 +33,7 @@ class Request:
     :param append: a tap to which the maker's service is added.
     :param keep_state: a tap whose snapshots the new one goes on from.
     :param include: modules and package folders that travel in code/.
+    :param writable: folders that the application writes, beside its state folder.
     """
 
     maker: str | None = None
@@ -45,6 +46,7 @@ class Request:
     append: str | None = None
     style: str = "pickle"
     include: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
     keep_state: str | None = None
 
 
@@ -88,7 +90,10 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
     alike = likeness.digest() if likeness is not None else ""
     lineage = Lineage(likeness=alike, time=images.now(environ), writer=images.WRITER)
     recipe = Recipe(tuple(parts.steps), parts.python, parts.folder)
-    image = images.make(parts.application, style=request.style, recipe=recipe, code=parts.code, lineage=lineage)
+    writable = tuple(os.path.abspath(folder) for folder in request.writable)
+    image = images.make(
+        parts.application, style=request.style, recipe=recipe, code=parts.code, lineage=lineage, writable=writable
+    )
     if request.keep_state is not None:
         image = _keep_state(image, request.keep_state, progress)
     progress(f"writing {path}")

@@ -1,7 +1,8 @@
 """Lets what is in flight finish: no new connections, then a wait until nothing is in flight; it stops no service.
 
 A connection is in flight while an answer is owed or on its way.  HTTP says so itself; of other protocols the kernel
-tells whether something came in after the last thing went out (tcp(7), TCP_INFO).
+tells whether something came in after the last thing went out (tcp(7), TCP_INFO).  An idle HTTP connection stays until
+its next request, which is told that it is the last, or until the grace is over (RFC 9112, 9.3.1 and 9.6).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from tapdaemon.run.sockets import Listening
+from tapdaemon.run.adoption import Listening
+from tapdaemon.run.channels import channel_of, is_busy, make_last
 
 INTERVAL = 0.02
 """Seconds between two looks."""
@@ -44,14 +46,9 @@ def in_flight(connection: Any) -> bool:
         return False
     if connection.dataBuffer or getattr(connection, "_tempDataBuffer", None):
         return True
-    protocol: Any = getattr(connection, "protocol", None)
-    while hasattr(protocol, "wrappedProtocol"):  # TLS and policy wrappers
-        protocol = protocol.wrappedProtocol
-    channel = getattr(protocol, "_channel", None)
-    if channel is not None and hasattr(channel, "requests"):
-        return bool(channel.requests)
-    if channel is not None and hasattr(channel, "streams"):
-        return bool(channel.streams)
+    channel = channel_of(connection)
+    if channel is not None:
+        return is_busy(channel)
     # An HTTP channel is its connection's producer all its life; of others a producer has something to send.
     return connection.producer is not None or _unanswered(connection)
 
@@ -94,24 +91,39 @@ class Drain:
 
     :param clock: where time passes.
     :param limit: seconds after which it ends in any case.
+    :param grace: seconds for which idle HTTP connections are kept.
     """
 
-    def __init__(self, listening: Listening, clock: Any, limit: float) -> None:
+    def __init__(self, listening: Listening, clock: Any, limit: float, grace: float) -> None:
         self._listening = listening
         self._clock = clock
         self._limit = limit
+        self._grace = grace
         self._done: Deferred[int] = Deferred()
         self._call: Any = None
 
     def start(self) -> Deferred[int]:
         """:returns: a Deferred with the number of connections that were cut short."""
         refuse(self._listening)
-        self._end = self._clock.seconds() + self._limit
+        now = self._clock.seconds()
+        self._end = now + self._limit
+        self._grace_end = now + min(self._grace, self._limit)
+        for connection in list(self._listening.connections):
+            channel = channel_of(connection)
+            if channel is not None:
+                make_last(channel)
         self._look()
         return self._done
 
     def count(self) -> int:
         return sum(1 for connection in list(self._listening.connections) if in_flight(connection))
+
+    def _idle(self) -> bool:
+        """Whether an HTTP connection waits for its next request."""
+        return any(
+            connection.connected and not connection.disconnecting and channel_of(connection) is not None
+            for connection in list(self._listening.connections)
+        )
 
     def hurry(self) -> None:
         """End it now."""
@@ -121,8 +133,8 @@ class Drain:
             self._done.callback(self.count())
 
     def _look(self) -> None:
-        left = self.count()
-        if left and self._clock.seconds() < self._end:
+        left, now = self.count(), self._clock.seconds()
+        if now < self._end and (left or (now < self._grace_end and self._idle())):
             self._call = self._clock.callLater(INTERVAL, self._look)
         elif not self._done.called:
             self._done.callback(left)

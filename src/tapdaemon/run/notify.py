@@ -25,6 +25,9 @@ class Notifier(Protocol):
     def ping(self) -> None: ...
     def extend(self, seconds: float) -> None: ...
     def barrier(self) -> None: ...
+    def store(self, fd: int, name: str) -> None: ...
+    def discard(self, name: str) -> None: ...
+    def hand_over(self, pid: int) -> None: ...
 
 
 class SilentNotifier:
@@ -50,6 +53,15 @@ class SilentNotifier:
 
     def barrier(self) -> None:
         """Nobody to wait for."""
+
+    def store(self, fd: int, name: str) -> None:
+        """Nobody keeps it."""
+
+    def discard(self, name: str) -> None:
+        """Nobody kept it."""
+
+    def hand_over(self, pid: int) -> None:
+        """Nobody supervises."""
 
 
 class SystemdNotifier:
@@ -100,26 +112,48 @@ class SystemdNotifier:
         except OSError as error:
             self._report(f"systemd cannot be told {message.partition('=')[0]}: {error}")
 
+    def store(self, fd: int, name: str) -> None:
+        """Let the manager keep a descriptor (sd_pid_notify_with_fds(3)), so that it outlives this process."""
+        self._send_with_fds(f"FDSTORE=1\nFDNAME={name}", [fd])
+
+    def discard(self, name: str) -> None:
+        """Let the manager close what it keeps under this name."""
+        self._send(f"FDSTOREREMOVE=1\nFDNAME={name}")
+
+    def hand_over(self, pid: int) -> None:
+        """Name the process that is to be supervised in our place, and wait until the manager knows."""
+        self._send(f"MAINPID={pid}")
+        self.barrier()
+
     def barrier(self) -> None:
         """Wait until the manager has read all that was sent, so that it knows who sent it before we exit."""
         if self._notifier is None:
             return
         reading, writing = os.pipe2(os.O_CLOEXEC)
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-                channel.connect("\0" + self._path[1:] if self._path.startswith("@") else self._path)
-                socket.send_fds(channel, [b"BARRIER=1"], [writing])
+            sent = self._send_with_fds("BARRIER=1", [writing])
             os.close(writing)
             writing = -1
-            import select
+            if sent:
+                import select
 
-            select.select([reading], [], [], _BARRIER_TIMEOUT)
-        except OSError as error:
-            self._report(f"systemd cannot be told BARRIER: {error}")
+                select.select([reading], [], [], _BARRIER_TIMEOUT)
         finally:
             os.close(reading)
             if writing >= 0:
                 os.close(writing)
+
+    def _send_with_fds(self, message: str, fds: list[int]) -> bool:
+        if self._notifier is None:
+            return False
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+                channel.connect("\0" + self._path[1:] if self._path.startswith("@") else self._path)
+                socket.send_fds(channel, [message.encode("ascii", "replace")], fds)
+        except OSError as error:
+            self._report(f"systemd cannot be told {message.partition('=')[0]}: {error}")
+            return False
+        return True
 
 
 def one_line(text: str) -> str:

@@ -37,5 +37,6 @@ class Options(NamedTuple):
     state_dir: str | None = None
     fresh: bool = False
     drain_timeout: float = 10.0
+    keepalive_grace: float = 1.0
     start_timeout: float = 60.0
     stop_timeout: float = 20.0

@@ -22,10 +22,11 @@ from tapdaemon.core import tree
 from tapdaemon.core.starting import ServiceStartError, Starter
 from tapdaemon.core.stopping import Stopper
 from tapdaemon.errors import StartError, TapError
+from tapdaemon.run.adoption import Listening
 from tapdaemon.run.drain import Drain, disconnect
 from tapdaemon.run.notify import Notifier
 from tapdaemon.run.phases import ANNOUNCEMENTS, Event, Phase, after
-from tapdaemon.run.sockets import Listening, address_error
+from tapdaemon.run.sockets import address_error
 
 log = Logger("tapd")
 EXTENSION = 30.0
@@ -34,10 +35,11 @@ EXTENSIONS_MAX = 20
 
 
 class Limits(NamedTuple):
-    """Seconds: for the tree to become ready, for what is in flight, and for each service to stop."""
+    """Seconds: to become ready, for what is in flight, for idle HTTP connections, and for each service to stop."""
 
     start: float
     drain: float
+    grace: float
     stop: float
 
 
@@ -74,7 +76,7 @@ class Runner:
         self._watchdog = watchdog
         self._hangup_stops = hangup_stops
         self._starter = Starter(application)
-        self._drain = Drain(listening, reactor, limits.drain)
+        self._drain = Drain(listening, reactor, limits.drain, limits.grace)
         self._stopper = Stopper(application, reactor, limits.stop, _report_stop)
         self._services = sum(1 for _ in tree.walk(application))
         self.phase = Phase.LOADING
@@ -192,6 +194,7 @@ class Runner:
     # ---- stopping
 
     def _shut_down(self) -> Deferred[None]:
+        self._listening.leaving = True
         done: Deferred[None]
         if self.phase is Phase.READY:
             self._notifier.stopping(ANNOUNCEMENTS[Phase.DRAINING].format(connections="connections"))

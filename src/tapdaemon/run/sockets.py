@@ -1,20 +1,16 @@
-"""Listening sockets that outlive or precede the application: inherited, or bound as root; and their adoption.
+"""Listening sockets that precede the application or outlive it: inherited, or bound here.
 
-The law: a service that asks the reactor for an address gets the socket that is already bound to it, whatever API it
-uses; an address that nobody holds is bound as ever.  Which service asks is decided by the address, never by a
-position.
+What a socket is for is told by its address (getsockname(2)), never by its position; who gets it is `adoption`'s.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import socket
 import stat
-import weakref
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from tapdaemon.errors import EX_NOPERM, AddressError, os_reason
 from tapdaemon.run.privileges import Identity
@@ -27,10 +23,14 @@ Key = tuple[str, str, int]
 
 
 class Held(NamedTuple):
-    """A bound socket that waits for the service that listens on it."""
+    """A bound socket that waits for the service that listens on it.
+
+    :param name: the name that the service manager passed it under.
+    """
 
     key: Key
     socket: socket.socket
+    name: str = ""
 
     @property
     def address(self) -> str:
@@ -54,21 +54,50 @@ def address_error(service: str, address: str, error: OSError) -> AddressError:
 def inherit(fds: Iterable[tuple[int, str]]) -> list[Held]:
     """The sockets that systemd passed: close-on-exec and non-blocking, for a blocking one hangs the reactor."""
     held = []
-    for fd, _ in fds:
+    for fd, name in fds:
         os.set_inheritable(fd, False)
         passed = socket.socket(fileno=fd)
         passed.setblocking(False)
-        held.append(Held(_key_of(passed), passed))
+        held.append(Held(key_of(passed), passed, name))
     return held
 
 
-def _key_of(bound: socket.socket) -> Key:
+def key_of(bound: socket.socket) -> Key:
+    """What a bound socket is matched by."""
     stream = bound.type == socket.SOCK_STREAM
     name = bound.getsockname()
     if bound.family == socket.AF_UNIX:
         return ("unix" if stream else "unixgram"), os.fsdecode(name), 0
-    version = "6" if bound.family == socket.AF_INET6 else "4"
-    return ("tcp" if stream else "udp") + version, str(name[0]), int(name[1])
+    if bound.family == socket.AF_INET6:
+        scope = f"%{socket.if_indextoname(name[3])}" if name[3] else ""
+        return ("tcp6" if stream else "udp6"), f"{name[0].partition('%')[0]}{scope}", int(name[1])
+    return ("tcp4" if stream else "udp4"), str(name[0]), int(name[1])
+
+
+def wanted(family: str, interface: str, port: int) -> Key:
+    """What an application asks for with an interface and a port, as the reactor understands it.
+
+    :param family: tcp or udp.
+    """
+    if not interface:
+        return f"{family}4", "0.0.0.0", port  # noqa: S104 - what the reactor binds then
+    if ":" in interface:
+        host, mark, scope = interface.partition("%")
+        try:
+            host = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, host))
+        except OSError:
+            return f"{family}6", interface, port  # no address: whoever binds it says so
+        return f"{family}6", f"{host}{mark}{scope}", port
+    try:
+        return f"{family}4", socket.gethostbyname(interface), port
+    except OSError:
+        return f"{family}4", interface, port
+
+
+def fd_name(key: Key) -> str:
+    """The name of a socket in the fd store (FDNAME= of sd_notify(3): ASCII, no colon)."""
+    text = "-".join(str(part) for part in key if part)
+    return "".join(char if char.isascii() and char.isprintable() and char != ":" else "_" for char in text)[:255]
 
 
 def bind(listens: Iterable[Listen], identity: Identity | None) -> list[Held]:
@@ -80,14 +109,21 @@ def bind(listens: Iterable[Listen], identity: Identity | None) -> list[Held]:
     held: list[Held] = []
     try:
         for listen in listens:
-            held.append(_bind(listen, identity))  # noqa: PERF401 - what was bound is let go of when the next fails
+            try:
+                held.append(bind_one(listen, identity))
+            except OSError as error:
+                raise address_error(listen.service, listen.address, error) from error
     except BaseException:
         close(held)
         raise
     return held
 
 
-def _bind(listen: Listen, identity: Identity | None) -> Held:
+def bind_one(listen: Listen, identity: Identity | None = None) -> Held:
+    """Bind one address as the reactor would, but for good: no port of its own shuts this socket down.
+
+    :raises OSError: as bind(2) does.
+    """
     family = socket.AF_UNIX if listen.path else socket.AF_INET6 if listen.kind.endswith("6") else socket.AF_INET
     stream = listen.kind in ("tcp4", "tcp6", "unix")
     bound = socket.socket(family, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM)
@@ -105,9 +141,9 @@ def _bind(listen: Listen, identity: Identity | None) -> Held:
             bound.bind((listen.host, listen.port))
         if stream:
             bound.listen(listen.backlog)
-    except OSError as error:
+    except BaseException:
         bound.close()
-        raise address_error(listen.service, listen.address, error) from error
+        raise
     return Held((listen.kind, listen.path or listen.host, listen.port), bound)
 
 
@@ -130,129 +166,3 @@ def _remove_dead_socket(path: str) -> None:
 def close(held: Iterable[Held]) -> None:
     for one in held:
         one.socket.close()
-
-
-class Listening:
-    """Stands before a reactor's listen methods: hands out held sockets, and keeps count of ports and connections.
-
-    :param reactor: the one that runs; its instance's methods are replaced by `install`.
-    """
-
-    def __init__(self, reactor: Any, held: Iterable[Held]) -> None:
-        self._reactor = reactor
-        self.held = list(held)
-        self.ports: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.connections: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.adopted: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    def install(self) -> None:
-        for name, ours in (
-            ("listenTCP", self._listen_tcp),
-            ("listenUNIX", self._listen_unix),
-            ("listenUDP", self._listen_udp),
-            ("adoptStreamPort", self._adopted),
-        ):
-            original = getattr(self._reactor, name)
-            setattr(self._reactor, name, _Before(ours, original))
-
-    def unclaimed(self) -> list[Held]:
-        """Close what no service listens on, and say what it was."""
-        left, self.held = self.held, []
-        close(left)
-        return left
-
-    def _listen_tcp(
-        self, original: Callable[..., Any], port: int, factory: Any, backlog: int = 50, interface: str = ""
-    ) -> Any:
-        held = self._claim("tcp", interface, port)
-        if held is None:
-            return self._watch(original(port, factory, backlog, interface), own=port != 0)
-        return self._adopt_stream(held, factory)
-
-    def _listen_unix(
-        self,
-        original: Callable[..., Any],
-        address: str,
-        factory: Any,
-        backlog: int = 50,
-        mode: int = 0o666,
-        wantPID: int = 0,  # noqa: N803 - IReactorUNIX's name
-    ) -> Any:
-        held = self._claim("unix", os.path.abspath(os.fsdecode(address)), 0)
-        if held is None:
-            return self._watch(original(address, factory, backlog, mode, wantPID), own=True)
-        return self._adopt_stream(held, factory)
-
-    def _listen_udp(
-        self,
-        original: Callable[..., Any],
-        port: int,
-        protocol: Any,
-        interface: str = "",
-        maxPacketSize: int = 8192,  # noqa: N803 - IReactorUDP's name
-    ) -> Any:
-        held = self._claim("udp", interface, port)
-        if held is None:
-            return original(port, protocol, interface, maxPacketSize)
-        with held.socket as passed:
-            return self._reactor.adoptDatagramPort(passed.fileno(), passed.family, protocol, maxPacketSize)
-
-    def _adopt_stream(self, held: Held, factory: Any) -> Any:
-        # The reactor works on a duplicate, and ours goes: the port is closed when its service stops.
-        with held.socket as passed:
-            return self._reactor.adoptStreamPort(passed.fileno(), passed.family, factory)
-
-    def _adopted(self, original: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-        """Whoever adopts (we, or a systemd: endpoint): the socket is not ours alone to shut."""
-        port = original(*arguments, **keywords)
-        self.adopted.add(port)
-        return self._watch(port, own=True)
-
-    def _claim(self, family: str, place: str, port: int) -> Held | None:
-        """The held socket of an address, which is ours no more."""
-        if not self.held:
-            return None
-        key = (family, place, port) if family == "unix" else (*_numeric(family, place), port)
-        found = next((held for held in self.held if held.key == key), None)
-        if found is not None:
-            self.held.remove(found)
-        return found
-
-    def _watch(self, port: Any, *, own: bool) -> Any:
-        """Keep count of a port that a service owns (not of one for a single transfer) and of its connections."""
-        if own:
-            self.ports.add(port)
-        if hasattr(port, "transport"):
-            make = port.transport
-
-            def counted(*arguments: Any) -> Any:
-                connection = make(*arguments)
-                self.connections.add(connection)
-                return connection
-
-            with contextlib.suppress(AttributeError):
-                port.transport = counted
-        return port
-
-
-class _Before:
-    """Calls ours with the original.  No function, for those bind where a class keeps reactor.listenTCP (FTP does)."""
-
-    def __init__(self, ours: Callable[..., Any], original: Callable[..., Any]) -> None:
-        self._ours = ours
-        self._original = original
-
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        return self._ours(self._original, *arguments, **keywords)
-
-
-def _numeric(family: str, interface: str) -> tuple[str, str]:
-    """Kind and numeric address of an interface, as the reactor understands it."""
-    if not interface:
-        return f"{family}4", "0.0.0.0"  # noqa: S104 - what the reactor binds then
-    if ":" in interface:
-        return f"{family}6", interface
-    try:
-        return f"{family}4", socket.gethostbyname(interface)
-    except OSError:
-        return f"{family}4", interface

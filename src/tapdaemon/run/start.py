@@ -229,11 +229,12 @@ def _serve(
     from tapdaemon.run import loading, reactors
 
     reactor = reactors.install(options.reactor)
+    from tapdaemon.run.adoption import Listening
     from tapdaemon.run.runner import Limits, Runner
-    from tapdaemon.run.sockets import Listening
 
     notifier.status(f"Loading {source.path}")
-    listening = Listening(reactor, held)
+    keeper = notifier if here.notify_socket else None
+    listening = Listening(reactor, held, keeper=keeper)
     listening.install()
     application, save = loading.load(options, here, source)
 
@@ -248,7 +249,7 @@ def _serve(
         reactor,
         listening=listening,
         notifier=notifier,
-        limits=Limits(options.start_timeout, options.drain_timeout, options.stop_timeout),
+        limits=Limits(options.start_timeout, options.drain_timeout, options.keepalive_grace, options.stop_timeout),
         save=save,
         ready=ready,
         reopen=destination.reopen,

@@ -83,10 +83,7 @@ class Reader:
         return self.pattern(key, USER, "a user's or group's name")
 
     def path(self, key: str) -> str:
-        value = self.text(key)
-        if not value.startswith("/"):
-            raise _wrong(self._at(key), "an absolute path", value)
-        return value
+        return path(self._get(key), self._at(key))
 
     def child(self, key: str) -> Reader:
         return Reader(self._get(key), self._at(key))
@@ -116,6 +113,14 @@ def text(value: Any, where: str, maximum: int = TEXT_MAX) -> str:
     if _CONTROL.search(value):
         raise _wrong(where, "a text without control characters", value)
     return value
+
+
+def path(value: Any, where: str) -> str:
+    """An absolute path, with no step back in it."""
+    found = text(value, where)
+    if not found.startswith("/") or ".." in found.split("/"):
+        raise _wrong(where, "an absolute path without ..", found)
+    return found
 
 
 def _wrong(where: str, wanted: str, value: Any) -> SchemaError:

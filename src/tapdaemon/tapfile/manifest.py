@@ -77,10 +77,15 @@ class Service(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """What the application needs of its host."""
+    """What the application needs of its host.
+
+    :param files: files and folders that it reads, absolute.
+    :param writable: folders outside its state folder that it writes.
+    """
 
     listen: tuple[Listen, ...] = ()
     files: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
     distributions: tuple[tuple[str, str], ...] = ()
     modules: tuple[str, ...] = ()
 
@@ -265,7 +270,8 @@ def _ip_address(reader: Reader, version: int) -> str:
 def _needs(reader: Reader) -> Needs:
     return Needs(
         listen=reader.items("listen", _listen),
-        files=reader.texts("files"),
+        files=reader.items("files", fields.path),
+        writable=reader.items("writable", fields.path) if reader.has("writable") else (),
         distributions=reader.mapping("distributions"),
         modules=reader.texts("modules"),
     )

@@ -1,0 +1,97 @@
+"""What units depend on beside the manifest: the tap's file, who may read what, which systemd; it renders nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+
+from tapdaemon.tapfile.container import TapFile
+from tapdaemon.tapfile.manifest import Process
+from tapdaemon.unit.demands import Tap
+
+OLDEST = 252
+"""The systemd whose directives the shipped units keep to."""
+
+
+def look(name: str, path: str, uid: int | None) -> Tap:
+    """A tap for its units, from its manifest alone.
+
+    :param uid: who is going to obey it; None to look only, without the owner check.
+    :raises TapError: it is not trusted, or not whole.
+    """
+    with TapFile(path, uid) as tap:
+        reader = Reader.of(tap.manifest.process)
+        return Tap(name, path, tap.status.st_size, tap.manifest, reader.is_barred, reader.closed)
+
+
+def systemd_version() -> int:
+    """The number of the systemd that is installed here; the oldest that is known to work where none is."""
+    try:
+        told = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S607 - the PATH's
+        return int(told.stdout.split()[1])
+    except (OSError, subprocess.TimeoutExpired, IndexError, ValueError):
+        return OLDEST
+
+
+class Reader:
+    """Who is going to read files: by the permission bits alone, for a dynamic user owns nothing and has no group.
+
+    :param uid: -1 for one who owns nothing.
+    """
+
+    def __init__(self, uid: int = -1, gids: frozenset[int] = frozenset()) -> None:
+        self._uid = uid
+        self._gids = gids
+
+    @classmethod
+    def of(cls, process: Process) -> Reader:
+        return cls(*_ids(process))
+
+    def is_barred(self, path: str) -> bool:
+        """Whether a path is a regular file that he cannot read."""
+        try:
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                return False
+            return bool(self.closed(path)) or not self._may(path, stat.S_IROTH)
+        except OSError:
+            return False  # it is not there: the application says so itself
+
+    def closed(self, path: str) -> list[str]:
+        """The first folder that he may not search, on the way as it is written and as links lead."""
+        found = (self._first_closed(start) for start in dict.fromkeys((path, os.path.realpath(path))))
+        return [folder for folder in found if folder is not None]
+
+    def _first_closed(self, path: str) -> str | None:
+        parts = os.path.dirname(path).split("/")[1:]
+        folders = ("/" + "/".join(parts[: index + 1]) for index in range(len(parts)))
+        return next((folder for folder in folders if folder != "/" and not self._may(folder, stat.S_IXOTH)), None)
+
+    def _may(self, path: str, bit: int) -> bool:
+        """:param bit: of others, as `stat` names it."""
+        status = os.stat(path)
+        if self._uid == 0:
+            return True
+        if status.st_uid == self._uid:
+            return bool(status.st_mode & bit << 6)
+        if status.st_gid in self._gids:
+            return bool(status.st_mode & bit << 3)
+        return bool(status.st_mode & bit)
+
+
+def _ids(process: Process) -> tuple[int, frozenset[int]]:
+    """Numbers of the process's user and groups, as far as this machine has them."""
+    import grp
+    import pwd
+
+    uid, gids = -1, set()
+    try:
+        if process.gid is not None:
+            gids.add(process.gid if isinstance(process.gid, int) else grp.getgrnam(process.gid).gr_gid)
+        if process.uid is not None:
+            entry = pwd.getpwuid(process.uid) if isinstance(process.uid, int) else pwd.getpwnam(process.uid)
+            uid = entry.pw_uid
+            gids |= {entry.pw_gid, *os.getgrouplist(entry.pw_name, entry.pw_gid)}
+    except KeyError:
+        uid = process.uid if isinstance(process.uid, int) else uid
+    return uid, frozenset(gids)

@@ -1,0 +1,5 @@
+"""The reload step."""
+
+
+def main() -> int:
+    return 1

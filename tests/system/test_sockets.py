@@ -1,0 +1,224 @@
+"""systemd holds what the tap declares: ports, addresses and keys, for a user without any capability."""
+
+from __future__ import annotations
+
+import pytest
+
+# Answers its number, the pid and who runs it; attributes are the state.
+COUNTER = """
+import os
+from twisted.application import service, strports
+from twisted.web import resource, server
+
+class Counter(resource.Resource):
+    isLeaf = True
+    count = 0
+    def render_GET(self, request):
+        self.count += 1
+        return b"%d" % self.count
+
+application = service.Application("counter")
+strports.service("tcp:80", server.Site(Counter())).setServiceParent(application)
+"""
+
+
+@pytest.fixture(scope="module")
+def counter(debian):
+    """A counter on port 80, installed as the README says."""
+    debian.write("/root/counter.tac", COUNTER)
+    debian.run("cd /root && mktap -y counter.tac && install -m 600 counter.tap /etc/tap/ && systemctl daemon-reload")
+    return debian
+
+
+@pytest.fixture(autouse=True)
+def fresh_start_limits(debian):
+    """These tests start one unit more often than its limit has in mind."""
+    debian.run("systemctl reset-failed")
+
+
+KILL = "kill -9 $(systemctl show -P MainPID tap@{})"
+
+
+def get(machine, url: str = "http://127.0.0.1/") -> str:
+    return machine.run(f"curl -skf -m 20 {url}").stdout
+
+
+def inode(machine, port: int) -> str:
+    """The listening socket's own number."""
+    return machine.run(f"ss -Hltne sport = :{port} | grep -o 'ino:[0-9]*'").stdout
+
+
+def test_port_80_without_a_capability(counter):
+    """A dynamic user with an empty bounding set serves it; the exposure is at most 1.1."""
+    counter.run("systemctl start tap@counter")
+    assert int(get(counter)) > 0
+    pid = counter.run("systemctl show -P MainPID tap@counter").stdout.strip()
+    status = counter.run(f"cat /proc/{pid}/status").stdout
+    assert int(status.partition("Uid:")[2].split()[0]) >= 61184
+    assert "CapBnd:\t0000000000000000" in status
+    assert "CapEff:\t0000000000000000" in status
+    told = counter.run("systemd-analyze security --no-pager tap@counter | tail -1").stdout
+    assert float(told.split(":")[1].split()[0]) <= 1.1
+    assert (
+        counter.run("systemd-analyze verify --man=no --generators=yes tap@counter.service tap@counter.socket").stderr
+        == ""
+    )
+
+
+def test_restart_and_crash_keep_the_socket_and_stop_closes_it(counter):
+    """The same inode over both; after a stop the port is closed and no request brings it back."""
+    counter.run("systemctl start tap@counter")
+    before = inode(counter, 80)
+    counter.run("systemctl restart tap@counter")
+    assert inode(counter, 80) == before
+    counter.run(KILL.format("counter"))
+    get(counter)
+    assert inode(counter, 80) == before
+    counter.run("systemctl stop tap@counter")
+    assert counter.run("curl -s http://127.0.0.1/", check=False).returncode == 7
+    assert counter.run("systemctl is-active tap@counter tap@counter.socket", check=False).stdout.split() == [
+        "inactive", "inactive",
+    ]  # fmt: skip
+
+
+def test_on_demand(counter):
+    """With the socket enabled the first connection starts the service, and is answered."""
+    counter.run("systemctl enable --now tap@counter.socket")
+    assert counter.run("systemctl is-active tap@counter", check=False).stdout == "inactive\n"
+    assert int(get(counter)) > 0
+    counter.run("systemctl stop tap@counter")
+    assert counter.run("systemctl is-active tap@counter.socket").stdout == "active\n"
+    assert int(get(counter)) > 0
+    counter.run("systemctl disable --now tap@counter.socket; systemctl stop tap@counter")
+    assert counter.run("curl -s http://127.0.0.1/", check=False).returncode == 7
+
+
+def test_enable_works_as_for_any_unit(counter):
+    """The template carries [Install]: enable, disable and mask."""
+    counter.run("systemctl enable tap@counter")
+    assert counter.run("systemctl is-enabled tap@counter").stdout == "enabled\n"
+    counter.run("systemctl disable tap@counter && systemctl mask tap@counter && systemctl daemon-reload")
+    assert counter.run("systemctl start tap@counter", check=False).returncode != 0
+    counter.run("systemctl unmask tap@counter && systemctl daemon-reload && systemctl start tap@counter")
+
+
+def test_a_root_only_key_on_port_443(debian):
+    """ssl: with a key that root alone may read: a credential, found under its own path; exposure at most 1.1."""
+    debian.run(
+        "mkdir -p /etc/keys /srv && chmod 700 /etc/keys && cd /etc/keys && echo secret >/srv/x && "
+        "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=first -keyout key.pem -out cert.pem && chmod 600 *.pem && "
+        "mktap -o /etc/tap/tls.tap web --path /srv --listen ssl:443:privateKey=key.pem:certKey=cert.pem && "
+        "systemctl daemon-reload && systemctl start tap@tls"
+    )
+    assert get(debian, "https://127.0.0.1/x") == "secret\n"
+    assert "LoadCredential=file-1:/etc/keys/key.pem" in debian.run("systemctl cat tap@tls").stdout
+    told = debian.run("systemd-analyze security --no-pager tap@tls | tail -1").stdout
+    assert float(told.split(":")[1].split()[0]) <= 1.1
+
+
+def test_a_folder_below_home(debian):
+    """ProtectHome= hides /home; what the tap serves from there is bound in, and nothing else."""
+    debian.run(
+        "mkdir -p /home/ann/www && echo home >/home/ann/www/x && echo private >/home/ann/other && "
+        "mktap -o /etc/tap/home.tap web --path /home/ann/www --listen tcp:8088 && "
+        "systemctl daemon-reload && systemctl start tap@home"
+    )
+    assert get(debian, "http://127.0.0.1:8088/x") == "home\n"
+    pid = debian.run("systemctl show -P MainPID tap@home").stdout.strip()
+    assert debian.run(f"nsenter -t {pid} -m ls /home/ann").stdout == "www\n"
+    debian.run("systemctl stop tap@home")
+
+
+def test_a_unix_socket_is_systemds(debian):
+    """A path that the service could not make; it is not unlinked by an adopter, and it goes with the stop."""
+    debian.run(
+        "echo unix >/srv/x; mktap -o /etc/tap/unix.tap web --path /srv --listen unix:/run/deep/web.sock:mode=660 && "
+        "systemctl daemon-reload && systemctl start tap@unix"
+    )
+    for _ in range(2):
+        assert debian.run("curl -sf --unix-socket /run/deep/web.sock http://x/x").stdout == "unix\n"
+        assert debian.run("stat -c '%a %U' /run/deep/web.sock").stdout == "660 root\n"
+        debian.run("systemctl restart tap@unix")
+    debian.run("systemctl stop tap@unix")
+    assert debian.run("test -e /run/deep/web.sock", check=False).returncode == 1
+
+
+SYSTEMD_ENDPOINT = """
+from twisted.application import service, strports
+from twisted.web import server, static
+root = static.Data(b"by systemd", "text/plain")
+root.isLeaf = True
+application = service.Application("late")
+strports.service("systemd:domain=INET:index=0", server.Site(root)).setServiceParent(application)
+"""
+
+
+def test_systemd_endpoints_keep_working(debian):
+    """A .tac with systemd:domain=INET:index=0, and a socket unit of the administrator's."""
+    debian.write("/root/late.tac", SYSTEMD_ENDPOINT)
+    debian.write("/etc/systemd/system/tap@late.socket.d/own.conf", "[Socket]\nListenStream=127.0.0.1:8090\n")
+    debian.write("/etc/systemd/system/tap@late.service.d/own.conf", "[Unit]\nRequires=tap@late.socket\n")
+    debian.run("cd /root && mktap -y late.tac && install -m 600 late.tap /etc/tap && systemctl daemon-reload")
+    for _ in range(2):
+        debian.run("systemctl restart tap@late")
+        assert get(debian, "http://127.0.0.1:8090/") == "by systemd"
+    debian.run("systemctl stop tap@late")
+
+
+def test_what_nobody_claims_is_reported_and_closed(counter):
+    """A ListenStream= that no service of the tap listens on."""
+    counter.write("/etc/systemd/system/tap@counter.socket.d/more.conf", "[Socket]\nListenStream=127.0.0.1:8091\n")
+    counter.run("systemctl stop tap@counter; systemctl daemon-reload; systemctl start tap@counter")
+    assert int(get(counter)) > 0
+    told = counter.run("journalctl -u tap@counter").stdout
+    assert "no service listens on tcp4:127.0.0.1:8091, which was passed or bound; closed" in told
+    counter.run("rm -r /etc/systemd/system/tap@counter.socket.d; systemctl daemon-reload; systemctl stop tap@counter")
+
+
+def test_ports_of_an_admins_short_form_are_adopted(debian):
+    """ListenStream=8092 is [::]:8092, and serves a tap whose site asks for 0.0.0.0:8092."""
+    debian.run(
+        "echo both >/srv/x; mktap -o /etc/tap/both.tap web --path /srv --listen tcp:8092 && systemctl daemon-reload"
+    )
+    own = "[Socket]\nListenStream=\nListenStream=8092\n"
+    debian.write("/etc/systemd/system/tap@both.socket.d/own.conf", own)
+    debian.run("systemctl daemon-reload && systemctl start tap@both")
+    assert get(debian, "http://127.0.0.1:8092/x") == "both\n"
+    assert get(debian, "http://[::1]:8092/x") == "both\n"
+    debian.run("systemctl stop tap@both")
+
+
+RUNTIME = """
+from twisted.application import internet, service
+from twisted.web import server, static
+
+class Late(service.MultiService):
+    def startService(self):
+        super().startService()
+        if not self.services:
+            root = static.Data(b"late", "text/plain")
+            root.isLeaf = True
+            site = server.Site(root)
+            internet.TCPServer(8093, site).setServiceParent(self)
+            internet.UNIXServer("/run/tap/runtime/late.sock", site).setServiceParent(self)
+
+application = service.Application("runtime")
+Late().setServiceParent(application)
+"""
+
+
+def test_sockets_bound_at_run_time_are_kept(debian):
+    """No manifest declares them: they go to the fd store, and are the same after a restart and after a crash."""
+    debian.write("/root/runtime.tac", RUNTIME)
+    debian.run("cd /root && mktap -y runtime.tac && install -m 600 runtime.tap /etc/tap && systemctl daemon-reload")
+    debian.run("systemctl start tap@runtime")
+    assert debian.run("systemctl show -P NFileDescriptorStore tap@runtime").stdout == "2\n"
+    before = inode(debian, 8093)
+    for command in ("systemctl restart tap@runtime", KILL.format("runtime")):
+        debian.run(command)
+        assert get(debian, "http://127.0.0.1:8093/") == "late"
+        assert debian.run("curl -sf --unix-socket /run/tap/runtime/late.sock http://x/").stdout == "late"
+        assert inode(debian, 8093) == before
+        assert debian.run("systemctl show -P NFileDescriptorStore tap@runtime").stdout == "2\n"
+    debian.run("systemctl stop tap@runtime")
+    assert debian.run("curl -s http://127.0.0.1:8093/", check=False).returncode == 7
