@@ -8,6 +8,7 @@ the answer says so.  None ever retries.  Standard library only.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -120,7 +121,7 @@ print(
             "first": numbers[0],
             "last": numbers[-1],
             "missing": sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))[:20],
-            "twice": [one for one, other in zip(numbers, numbers[1:]) if one == other][:20],
+            "twice": [one for one, other in itertools.pairwise(numbers) if one == other][:20],
             "p50": waits[len(waits) // 2] * 1000,
             "p99": waits[len(waits) * 99 // 100] * 1000,
             "longest": waits[-1] * 1000,

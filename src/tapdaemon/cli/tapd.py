@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from tapdaemon.cli.tapd_options import TABLE, parse
 from tapdaemon.errors import TapError
+from tapdaemon.run.predecessor import succession
 from tapdaemon.run.surroundings import take
 
 EXAMPLES = """\
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         from tapdaemon.run.start import run
 
-        run(options, here)
+        run(options, here, succession(here))
     except TapError as error:
         from tapdaemon.cli.reporting import leave
 

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from tapdaemon.run.sockets import Held, bind_one, close, fd_name, key_of, wanted
+from tapdaemon.run.sockets import Held, Key, bind_one, close, fd_name, key_of, wanted
 from tapdaemon.tapfile.manifest import Listen
 
 
@@ -43,8 +43,10 @@ class Listening:
         self.held = list(held)
         self.ports: weakref.WeakSet[Any] = weakref.WeakSet()
         self.datagrams: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.connections: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.connections: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        """Each with the port that it came in by."""
         self.adopted: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._names: dict[Key, str] = {}
         self.leaving = False
         """Whether the process ends: ports that close from now on stay with the keeper."""
 
@@ -56,6 +58,12 @@ class Listening:
             ("adoptStreamPort", self._adopt_stream),
         ):
             setattr(self._reactor, name, _Before(ours, getattr(self._reactor, name)))
+        self.take(self.held)
+
+    def take(self, held: Iterable[Held]) -> None:
+        """Hold these for the services that will ask."""
+        self.held = list(held)
+        self._names = {one.key: one.name for one in self.held}
         if self.held:
             self._offer_to_systemd_endpoints()
 
@@ -90,12 +98,36 @@ class Listening:
                 port.stopReading()
 
     def descriptors(self) -> list[tuple[int, str]]:
-        """Every listening socket, with its name, for a successor."""
-        return [
-            (port.fileno(), fd_name(key_of(port.socket)))
-            for port in [*self.ports, *self.datagrams]
-            if port.connected and port.socket is not None
-        ]
+        """Every listening socket, under the name and in the order in which it was passed to us, for a successor.
+
+        From here on no port of ours shuts its socket down.
+        """
+        order = list(self._names)
+        found = []
+        for port in [*self.ports, *self.datagrams]:
+            if port.connected:
+                port._shouldShutdown = False  # noqa: SLF001 - tcp.Port asks it before shutdown(2)
+                key = key_of(port.socket)
+                place = order.index(key) if key in self._names else len(order)
+                found.append((place, port.fileno(), self._names.get(key) or fd_name(key)))
+        return [(fd, name) for _, fd, name in sorted(found)]
+
+    def port_name(self, connection: Any) -> str:
+        """The name of the port that a connection came in by."""
+        return fd_name(key_of(self.connections[connection].socket))
+
+    def adopt_connections(self, passed: Iterable[tuple[int, str]]) -> None:
+        """Go on with connections that another process accepted: descriptors, with the names of their ports."""
+        ports = {fd_name(key_of(port.socket)): port for port in self.ports if port.connected}
+        for fd, name in passed:
+            with socket.socket(fileno=fd) as connected:
+                port = ports.get(name)
+                if port is None:
+                    continue  # nobody listens there any more
+                connected.setblocking(False)
+                made = self._reactor.adoptStreamConnection(connected.fileno(), connected.family, port.factory)
+                if made is not None:
+                    self.connections[made] = port
 
     # ---- in the place of the reactor's methods
 
@@ -193,7 +225,7 @@ class Listening:
 
         port.connectionLost = released
 
-    def _claim(self, key: tuple[str, str, int]) -> Held | None:
+    def _claim(self, key: Key) -> Held | None:
         """The held socket of an address, which is ours no more."""
         if not self.held:
             return None
@@ -219,7 +251,7 @@ class Listening:
 
             def counted(*arguments: Any) -> Any:
                 connection = make(*arguments)
-                self.connections.add(connection)
+                self.connections[connection] = port
                 return connection
 
             with contextlib.suppress(AttributeError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -61,18 +62,19 @@ def _unanswered(connection: Any) -> bool:
     return bool(found[_BYTES_RECEIVED] and found[_LAST_RECEIVED] < found[_LAST_SENT])
 
 
-def disconnect(listening: Listening, clock: Any) -> Deferred[None]:
+def disconnect(connections: Iterable[Any], clock: Any, limit: float = DISCONNECT_LIMIT) -> Deferred[None]:
     """Close what is still open, so that the application sees it go before its snapshot is taken.
 
-    What has not gone after a second is aborted: its peer does not answer.
+    :param limit: seconds after which what has not gone is aborted: its peer does not answer.
     """
     done: Deferred[None] = Deferred()
-    end = clock.seconds() + DISCONNECT_LIMIT
-    for connection in list(listening.connections):
+    end = clock.seconds() + limit
+    leaving = list(connections)
+    for connection in leaving:
         connection.loseConnection()
 
     def look() -> None:
-        left = [connection for connection in list(listening.connections) if connection.connected]
+        left = [connection for connection in leaving if connection.connected]
         if left and clock.seconds() >= end:
             for connection in left:
                 connection.abortConnection()
@@ -92,9 +94,13 @@ class Drain:
     :param clock: where time passes.
     :param limit: seconds after which it ends in any case.
     :param grace: seconds for which idle HTTP connections are kept.
+    :param also: whether somebody else still has something in flight: the process that we succeeded.
     """
 
-    def __init__(self, listening: Listening, clock: Any, limit: float, grace: float) -> None:
+    def __init__(
+        self, listening: Listening, clock: Any, limit: float, grace: float, also: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._also = also
         self._listening = listening
         self._clock = clock
         self._limit = limit
@@ -134,7 +140,7 @@ class Drain:
 
     def _look(self) -> None:
         left, now = self.count(), self._clock.seconds()
-        if now < self._end and (left or (now < self._grace_end and self._idle())):
+        if now < self._end and (left or self._also() or (now < self._grace_end and self._idle())):
             self._call = self._clock.callLater(INTERVAL, self._look)
         elif not self._done.called:
             self._done.callback(left)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.logger import Logger
 
 from tapdaemon.errors import TapError, UnloadableError
 from tapdaemon.persist import descriptions, images
 from tapdaemon.run.options import Options
+from tapdaemon.run.predecessor import Precursor
 from tapdaemon.run.privileges import regained
 from tapdaemon.run.snapshots import Resumed, Snapshots
 from tapdaemon.run.source import Source, resumable
@@ -20,35 +21,94 @@ from tapdaemon.run.surroundings import Surroundings
 log = Logger("tapd")
 
 
-def load(options: Options, here: Surroundings, source: Source) -> tuple[Any, Callable[[], str] | None]:
-    """The application, from its snapshot or its base, and what writes its snapshot (None where none is wanted).
+class Loaded(NamedTuple):
+    """An application on its way to run.
+
+    :param save: writes its next snapshot and returns its path; None where none is wanted.
+    :param settle: moves aside what was passed over, when this process is the one that counts.
+    """
+
+    application: Any
+    save: Callable[[], str] | None = None
+    settle: Callable[[], None] = lambda: None
+
+
+def load(
+    options: Options,
+    here: Surroundings,
+    source: Source,
+    precursor: Precursor,
+    take: Callable[[list[tuple[int, str]]], None],
+) -> Loaded:
+    """The application, from its snapshot or its base.
 
     Runs code of the tap, so privileges have been dropped.
 
+    :param take: told the sockets that a predecessor hands over, before the application is loaded for good.
     :raises TapError: as the source, the snapshots and the payload have it.
     """
     state = options.state_dir or here.state or os.getcwd()
     if not resumable(source):
         descriptions.watch()  # before the file imports serverFromString by name
         log.info("made from {path}, whose state is not kept (-y implies -o)", path=source.path)
-        return source.load(), None
+        application = source.load()
+        _wait(precursor, take)
+        return Loaded(application)
+    # The base beforehand: importing what it needs is the slow part, and the old process serves meanwhile.
+    prepared = source.load() if precursor.is_there else None
+    _wait(precursor, take)
     # The real uid: with --euid root can be had back, and then only what root wrote may be obeyed.
-    store = Snapshots(os.path.abspath(state), source.name, os.getuid(), lambda text: log.warn("{text}", text=text))
+    store = Snapshots(
+        os.path.abspath(state),
+        source.name,
+        os.getuid(),
+        lambda text: log.warn("{text}", text=text),
+        patient=precursor.is_there,
+    )
     with regained():
         if not options.no_save:
             store.check_writable()
         resumed = None if options.fresh else store.resume(source.base(), source.path)
-    application = _resume(resumed, source) if resumed is not None else source.load()
     if resumed is not None:
+        application = _resume(resumed, source)
         log.info("resumed {path}, generation {number}", path=resumed.path, number=resumed.generation)
     else:
+        application = prepared if prepared is not None else source.load()
         why = "--fresh" if options.fresh else f"no snapshot of it in {store.folder}"
         log.info("loaded {path}: {why}", path=source.path, why=why)
     watch_endpoints()
-    if options.no_save:
-        return application, None
-    generation = (resumed.generation if resumed is not None else 0) + 1
-    return application, lambda: _save(application, source, store, generation)
+    save = None
+    if not options.no_save:
+        save = Saver(application, source, store, resumed.generation if resumed is not None else 0)
+    return Loaded(application, save, store.settle)
+
+
+def _wait(precursor: Precursor, take: Callable[[list[tuple[int, str]]], None]) -> None:
+    passed = precursor.wait_for_sockets()
+    if passed is not None:
+        take(passed)
+
+
+class Saver:
+    """Writes the application's snapshots, each with a generation of its own.
+
+    :param generation: of the snapshot that it came from, or 0.
+    """
+
+    def __init__(self, application: Any, source: Source, store: Snapshots, generation: int) -> None:
+        self._application = application
+        self._source = source
+        self._store = store
+        self._generation = generation
+
+    def __call__(self) -> str:
+        """Write one.  Returns its path."""
+        source = self._source
+        image = images.snapshot(self._application, source.image(), source.base().content, self._generation + 1)
+        with regained():
+            path = self._store.write(image)
+        self._generation += 1
+        return path
 
 
 def _resume(resumed: Resumed, source: Source) -> Any:
@@ -78,12 +138,6 @@ def _is_moved(resumed: Resumed, source: Source) -> bool:
         and source.manifest.lineage.moved
         and resumed.image.manifest.lineage.base != source.base().content
     )
-
-
-def _save(application: Any, source: Source, store: Snapshots, generation: int) -> str:
-    image = images.snapshot(application, source.image(), source.base().content, generation)
-    with regained():
-        return store.write(image)
 
 
 def watch_endpoints() -> None:

@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError, ReactorNotRunning
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tapdaemon.core import tree
-from tapdaemon.core.starting import ServiceStartError, Starter
+from tapdaemon.core.starting import Starter
 from tapdaemon.core.stopping import Stopper
-from tapdaemon.errors import StartError, TapError
+from tapdaemon.errors import AlreadyRunningError, StartError, TapError
 from tapdaemon.run.adoption import Listening
+from tapdaemon.run.caller import Caller
 from tapdaemon.run.drain import Drain, disconnect
-from tapdaemon.run.notify import Notifier
+from tapdaemon.run.failures import address, start_error
+from tapdaemon.run.notify import Notifier, extended
 from tapdaemon.run.phases import ANNOUNCEMENTS, Event, Phase, after
-from tapdaemon.run.sockets import address_error
+from tapdaemon.run.predecessor import Precursor
+
+if TYPE_CHECKING:
+    from tapdaemon.run.successor import Reload
 
 log = Logger("tapd")
-EXTENSION = 30.0
-"""Seconds that each EXTEND_TIMEOUT_USEC asks for while a snapshot is written."""
-EXTENSIONS_MAX = 20
 
 
 class Limits(NamedTuple):
@@ -43,12 +44,29 @@ class Limits(NamedTuple):
     stop: float
 
 
-class Runner:
-    """One application's life.
+class Hooks(NamedTuple):
+    """What the rest of the house does for a running application.
 
     :param save: writes the snapshot and returns its path; None saves nothing.
     :param ready: told once, when the application is.
     :param reopen: opens the log file anew.
+    :param reload: begins a reload and tells its outcome; None where there can be none.
+    :param caller: whoever asked for that reload, to be told its verdict.
+    """
+
+    save: Callable[[], str] | None
+    ready: Callable[[], None]
+    reopen: Callable[[], None]
+    reload: Callable[[Callable[[TapError | None], None]], Reload] | None
+    caller: Callable[[], Caller]
+
+
+class Runner:
+    """One application's life.
+
+    :param precursor: the process that it succeeds, if there is one.
+    :param hooks: what the rest of the house does for it.
+    :param hangup_stops: whether SIGHUP is a terminal that went away.
     """
 
     def __init__(
@@ -58,10 +76,9 @@ class Runner:
         *,
         listening: Listening,
         notifier: Notifier,
+        precursor: Precursor,
         limits: Limits,
-        save: Callable[[], str] | None,
-        ready: Callable[[], None],
-        reopen: Callable[[], None],
+        hooks: Hooks,
         watchdog: float | None,
         hangup_stops: bool = False,
     ) -> None:
@@ -70,13 +87,14 @@ class Runner:
         self._listening = listening
         self._notifier = notifier
         self._limits = limits
-        self._save = save
-        self._tell_ready = ready
-        self._reopen = reopen
+        self._precursor = precursor
+        self._hooks = hooks
+        self._save = hooks.save
+        self._reload: Reload | None = None
         self._watchdog = watchdog
         self._hangup_stops = hangup_stops
         self._starter = Starter(application)
-        self._drain = Drain(listening, reactor, limits.drain, limits.grace)
+        self._drain = Drain(listening, reactor, limits.drain, limits.grace, precursor.lives)
         self._stopper = Stopper(application, reactor, limits.stop, _report_stop)
         self._services = sum(1 for _ in tree.walk(application))
         self.phase = Phase.LOADING
@@ -110,36 +128,43 @@ class Runner:
             self._fail(StartError(waiting, reason, "see its log, or allow more with --start-timeout"), None)
 
     def _started(self, _: None) -> None:
-        if self.phase is not Phase.STARTING:  # a stop overtook it
+        if self.phase is Phase.STARTING:  # no stop overtook it
+            self._precursor.take_over(self._reactor, self._count, self._unwanted)
+
+    def _unwanted(self) -> None:
+        if self.phase is Phase.STARTING:
+            self._fail(StartError("reload", "the running process goes on by itself"), None)
+
+    def _count(self, connections: list[tuple[int, str]]) -> None:
+        """From here on this is the process that counts."""
+        if self.phase is not Phase.STARTING:
             return
+        try:
+            self._serve(connections)
+        except Exception:  # noqa: BLE001 - what was started could not be called ready: it must not pass for a start
+            self._ready_failed(Failure())
+
+    def _serve(self, connections: list[tuple[int, str]]) -> None:
+        self._notifier.speak()
         for held in self._listening.unclaimed():
             log.warn("no service listens on {address}, which was passed or bound; closed", address=held.address)
         addresses = self._addresses()
+        self._listening.open()
+        self._listening.adopt_connections(connections)
         self._go(Event.STARTED, addresses=", ".join(addresses) or "no addresses")
         log.info("ready: {addresses}", addresses=", ".join(addresses) or "it listens nowhere")
         if self._watchdog is not None:
             # From the reactor itself: a thread would hide a stuck one.
             LoopingCall(self._notifier.ping).start(self._watchdog / 2)
-        self._tell_ready()
+        self._hooks.ready()
 
     def _addresses(self) -> list[str]:
-        return sorted({_address(port.getHost()) for port in self._listening.ports})
+        return sorted({address(port.getHost()) for port in self._listening.ports})
 
     def _start_failed(self, failure: Failure) -> None:
         if self.phase is not Phase.STARTING:  # it took too long, or a stop overtook it
             return
-        error: TapError
-        value = failure.value
-        cause: Failure | None = None
-        if isinstance(value, TapError):
-            error = value
-        elif isinstance(value, ServiceStartError):
-            cause = value.failure
-            error = _start_error(value.path, value.failure.value)
-        else:
-            error = StartError("tapd", f"failed to start: {value}")
-            cause = failure
-        self._fail(error, None if isinstance(cause and cause.value, CannotListenError) else cause)
+        self._fail(*start_error(failure))
 
     def _ready_failed(self, failure: Failure) -> None:
         """What was started could not be called ready: it must not pass for a start."""
@@ -162,7 +187,8 @@ class Runner:
     def _handle_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGHUP, self._on_stop if self._hangup_stops else self._on_reopen)
+        hangup = self._on_reload if self._hooks.reload is not None else self._on_reopen
+        signal.signal(signal.SIGHUP, self._on_stop if self._hangup_stops else hangup)
         signal.signal(signal.SIGUSR1, self._on_reopen)
 
     def _on_stop(self, number: int, _: object) -> None:
@@ -172,13 +198,18 @@ class Runner:
     def _on_reopen(self, number: int, _: object) -> None:
         self._reactor.callFromThread(self._reopen_log, signal.Signals(number).name)
 
+    def _on_reload(self, number: int, _: object) -> None:
+        self._reactor.callFromThread(self._begin_reload, signal.Signals(number).name)
+
     def _reopen_log(self, name: str) -> None:
-        self._reopen()
+        self._hooks.reopen()
         log.info("{name}: log reopened", name=name)
 
     def _stop(self, name: str) -> None:
         if self.phase in (Phase.STARTING, Phase.READY):
             log.info("{name}: stopping", name=name)
+            if self._reload is not None:
+                self._reload.abort("the running process was told to stop")
             self._end()
         else:
             log.info("{name}: hurrying", name=name)
@@ -190,6 +221,33 @@ class Runner:
     def _end(self) -> None:
         with contextlib.suppress(ReactorNotRunning):  # it stops already
             self._reactor.stop()
+
+    # ---- reloading
+
+    def _begin_reload(self, name: str) -> None:
+        assert self._hooks.reload is not None
+        caller = self._hooks.caller()
+        if self.phase is not Phase.READY or self._reload is not None:
+            why = "another one is under way" if self._reload is not None else f"the process is {self.phase}"
+            error = AlreadyRunningError("reload", why, "try again when it is ready")
+            log.warn("{name}: {error}", name=name, error=str(error))
+            caller.tell(error)
+            return
+        log.info("{name}: starting a successor", name=name)
+        try:
+            self._reload = self._hooks.reload(lambda error: self._reloaded(error, caller))
+        except OSError as error:
+            self._reloaded(StartError("reload", f"no successor can be started: {error}"), caller)
+
+    def _reloaded(self, error: TapError | None, caller: Caller) -> None:
+        self._reload = None
+        caller.tell(error)
+        if error is not None:
+            log.error("not reloaded, and nothing has changed: {error}", error=str(error))
+            self._notifier.status(f"Serving {', '.join(self._addresses())}; the last reload failed: {error}")
+            return
+        self._save = None  # the state is the successor's
+        self._end()
 
     # ---- stopping
 
@@ -214,7 +272,7 @@ class Runner:
         return self._stop_tree().addCallback(lambda _: self._stopped(was_ready=True))
 
     def _stop_tree(self) -> Deferred[None]:
-        return self._stopper.stop().addCallback(lambda _: disconnect(self._listening, self._reactor))
+        return self._stopper.stop().addCallback(lambda _: disconnect(self._listening.connections, self._reactor))
 
     def _stopped(self, *, was_ready: bool) -> None:
         if self.phase is not Phase.STOPPING:
@@ -241,27 +299,6 @@ class Runner:
             self._notifier.status(status)
 
 
-@contextlib.contextmanager
-def extended(notifier: Notifier) -> Iterator[None]:
-    """Ask for more time before the manager's patience ends, again and again while the block runs, up to ten minutes."""
-    done = threading.Event()
-
-    def ask() -> None:
-        for _ in range(EXTENSIONS_MAX):
-            if done.wait(EXTENSION / 2):
-                return
-            notifier.extend(EXTENSION)
-
-    notifier.extend(EXTENSION)
-    asking = threading.Thread(target=ask, name="extend-timeout", daemon=True)
-    asking.start()
-    try:
-        yield
-    finally:
-        done.set()
-        asking.join()
-
-
 def _report_stop(path: str, what: object) -> None:
     if isinstance(what, Failure):
         log.failure("{path} failed to stop", what, path=path)
@@ -276,26 +313,3 @@ def _cancelling(call: Any) -> Callable[[Any], Any]:
         return result
 
     return cancel
-
-
-def _start_error(path: str, cause: BaseException | None) -> TapError:
-    if isinstance(cause, TapError):
-        return cause
-    if isinstance(cause, CannotListenError):
-        host, port = cause.interface or "", cause.port
-        address = f"tcp4:{host or '0.0.0.0'}:{port}" if isinstance(port, int) else f"unix:{port}"  # noqa: S104 - shown
-        if ":" in host:
-            address = f"tcp6:[{host}]:{port}"
-        reason = cause.socketError
-        return address_error(path, address, reason if isinstance(reason, OSError) else OSError(str(reason)))
-    text = " ".join(str(cause).split())
-    return StartError(path, f"failed to start with {type(cause).__name__}: {text}", "the log has the traceback")
-
-
-def _address(host: Any) -> str:
-    name = getattr(host, "name", None)
-    if name is not None:
-        return f"unix:{name.decode() if isinstance(name, bytes) else name}"
-    family = "tcp6" if ":" in host.host else "tcp4"
-    shown = f"[{host.host}]" if ":" in host.host else host.host
-    return f"{family}:{shown}:{host.port}"

@@ -55,9 +55,12 @@ class Snapshots:
     :param name: the tap's name.
     :param uid: who obeys them: files of other users are not trusted.
     :param say: told what was passed over, and why.
+    :param patient: nothing is moved before `settle`: another process may still go on from it.
     """
 
-    def __init__(self, folder: str, name: str, uid: int, say: Say) -> None:
+    def __init__(self, folder: str, name: str, uid: int, say: Say, *, patient: bool = False) -> None:
+        self._patient = patient
+        self._unmoved: list[tuple[str, str]] = []
         self._stem = os.path.join(folder, f"{name}-shutdown")
         self.folder = folder
         self._uid = uid
@@ -94,7 +97,8 @@ class Snapshots:
         :param own: the path of the base, which may be a snapshot in this very folder: it stays where it is.
         :raises TapError: a snapshot that is not trusted, or of a schema that this version does not know.
         """
-        self._remove_unfinished()
+        if not self._patient:
+            self._remove_unfinished()
         for path in self._paths():
             if not os.path.lexists(path) or _is_same(path, own):
                 continue
@@ -116,7 +120,17 @@ class Snapshots:
                 if name.startswith(prefix) and name.endswith(".tmp"):
                     discard(os.path.join(self.folder, name))
 
+    def settle(self) -> None:
+        """Move aside what was only passed over so far."""
+        self._patient = False
+        unmoved, self._unmoved = self._unmoved, []
+        for path, reason in unmoved:
+            self._move_aside(path, reason)
+
     def _move_aside(self, path: str, reason: str) -> None:
+        if self._patient:
+            self._unmoved.append((path, reason))
+            return
         number = 1
         while os.path.lexists(aside := f"{self._stem}.aside-{number}{SUFFIX}"):
             number += 1

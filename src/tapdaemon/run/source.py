@@ -171,14 +171,14 @@ def _is_raw(path: str) -> bool:
 
 
 def _installed(name: str, here: Surroundings) -> str:
-    """Where --instance finds its tap: the unit's credential, the staged copy of a large one, the three folders."""
+    """Where --instance finds its tap: what a root step staged, for it is newer; the credential; the three folders."""
+    staged = os.path.join(folders.STAGE_FOLDER, name + folders.SUFFIX)
+    if here.systemd and os.path.exists(staged):
+        return staged
     if here.credentials:
         credential = os.path.join(here.credentials, "tap")
         if os.path.exists(credential):
             return credential
-    staged = os.path.join(folders.STAGE_FOLDER, name + folders.SUFFIX)
-    if here.systemd and os.path.exists(staged):
-        return staged
     return folders.find(name)
 
 

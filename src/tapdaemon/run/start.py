@@ -15,7 +15,8 @@ import gc
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tapdaemon.errors import (
     CannotCreateError,
@@ -25,29 +26,45 @@ from tapdaemon.errors import (
     os_reason,
 )
 from tapdaemon.run import pidfile as pidfiles
+from tapdaemon.run.caller import Caller
 from tapdaemon.run.detach import ForegroundVerdict, Verdict, detach
 from tapdaemon.run.notify import Notifier, SilentNotifier, SystemdNotifier
 from tapdaemon.run.options import Options
+from tapdaemon.run.predecessor import NoPredecessor, Predecessor
 from tapdaemon.run.privileges import Identity, become, identify
 from tapdaemon.run.surroundings import Surroundings
 from tapdaemon.tapfile.manifest import Process
 
 if TYPE_CHECKING:
+    from tapdaemon.run.adoption import Listening
     from tapdaemon.run.logs import Log
+    from tapdaemon.run.runner import Limits
     from tapdaemon.run.source import Source
+    from tapdaemon.run.successor import Reload
+
+
+class World(NamedTuple):
+    """Whom a run deals with, beside the tap itself."""
+
+    here: Surroundings
+    precursor: NoPredecessor | Predecessor
+    verdict: Verdict
+    notifier: Notifier
+
 
 DEFAULT_PIDFILE = "twistd.pid"
 DAEMON_UMASK = 0o077
 
 
-def run(options: Options, here: Surroundings) -> None:
+def run(options: Options, here: Surroundings, precursor: NoPredecessor | Predecessor) -> None:
     """Run a tap to its end.
 
+    :param precursor: the running process that this one is to succeed, if there is one.
     :raises TapError: what went wrong, with the exit status; in a daemon the parent has been told.
     """
     daemon = _daemonizes(options, here)
     pidfile = _pidfile(options, daemon=daemon)
-    verdict: Verdict = ForegroundVerdict()
+    verdict: Verdict = precursor if isinstance(precursor, Predecessor) else ForegroundVerdict()
     folder = os.path.abspath(options.rundir)
     if not os.path.isdir(folder):
         raise CannotCreateError(f"run folder {folder}", "no such folder", "make it, or name another with -d")
@@ -63,8 +80,9 @@ def run(options: Options, here: Surroundings) -> None:
         try:
             pidfile.write()
             if here.notify_socket:
-                notifier = SystemdNotifier(here.notify_socket, _report)
-            _live(options, here, daemon=daemon, folder=folder, verdict=verdict, notifier=notifier)
+                notifier = SystemdNotifier(here.notify_socket, _report, muted=precursor.is_there)
+            world = World(here, precursor, verdict, notifier)
+            _live(options, world, daemon=daemon, folder=folder)
         finally:
             pidfile.remove()  # before the caller is told, who may start it again at once
     except TapError as error:
@@ -116,10 +134,9 @@ def _report(text: str) -> None:
     sys.stderr.write(f"tapd: {text}\n")
 
 
-def _live(
-    options: Options, here: Surroundings, *, daemon: bool, folder: str, verdict: Verdict, notifier: Notifier
-) -> None:
+def _live(options: Options, world: World, *, daemon: bool, folder: str) -> None:
     """Everything from the manifest to the end, in the process that stays."""
+    here = world.here
     from tapdaemon.run import sockets
     from tapdaemon.run.source import find
 
@@ -140,7 +157,7 @@ def _live(
         if identity is None and os.geteuid() == 0:
             _warn_of_root()
         try:
-            _serve(options, here, source, held, destination, verdict, notifier)
+            _serve(options, world, source, held, destination)
         except TapError as error:
             _log_error(error, here, destination)
             raise
@@ -217,45 +234,69 @@ def _unforeseen(error: Exception) -> TapError:
     return StartError("tapd", f"failed with {type(error).__name__}: {error}", "the log has the traceback; report it")
 
 
-def _serve(
-    options: Options,
-    here: Surroundings,
-    source: Source,
-    held: list[Any],
-    destination: Log,
-    verdict: Verdict,
-    notifier: Notifier,
-) -> None:
+def _serve(options: Options, world: World, source: Source, held: list[Any], destination: Log) -> None:
     from tapdaemon.run import loading, reactors
 
+    here, notifier = world.here, world.notifier
     reactor = reactors.install(options.reactor)
     from tapdaemon.run.adoption import Listening
-    from tapdaemon.run.runner import Limits, Runner
+    from tapdaemon.run.runner import Hooks, Limits, Runner
+    from tapdaemon.run.sockets import inherit
 
     notifier.status(f"Loading {source.path}")
-    keeper = notifier if here.notify_socket else None
-    listening = Listening(reactor, held, keeper=keeper)
+    listening = Listening(
+        reactor, held, keeper=notifier if here.notify_socket else None, closed=world.precursor.is_there
+    )
     listening.install()
-    application, save = loading.load(options, here, source)
+    loaded = loading.load(options, here, source, world.precursor, lambda passed: listening.take(inherit(passed)))
 
     def ready() -> None:
+        loaded.settle()
         gc.freeze()
         gc.enable()
-        verdict.ready()
+        world.verdict.ready()
         loading.watch_endpoints()
 
+    limits = Limits(options.start_timeout, options.drain_timeout, options.keepalive_grace, options.stop_timeout)
     runner = Runner(
-        application,
+        loaded.application,
         reactor,
         listening=listening,
         notifier=notifier,
-        limits=Limits(options.start_timeout, options.drain_timeout, options.keepalive_grace, options.stop_timeout),
-        save=save,
-        ready=ready,
-        reopen=destination.reopen,
+        precursor=world.precursor,
+        limits=limits,
+        hooks=Hooks(
+            save=loaded.save,
+            ready=ready,
+            reopen=destination.reopen,
+            reload=_reload(reactor, listening, world, loaded.save, limits) if here.systemd else None,
+            caller=lambda: Caller(source.name, os.environ),
+        ),
         watchdog=here.watchdog,
         hangup_stops=options.nodaemon and not here.systemd and sys.stdin is not None and sys.stdin.isatty(),
     )
     runner.run(reactors.loop(options, reactor))
     if runner.error is not None:
         raise runner.error
+
+
+def _reload(
+    reactor: Any, listening: Listening, world: World, save: Callable[[], str] | None, limits: Limits
+) -> Callable[[Callable[[TapError | None], None]], Reload]:
+    """What a reload is here: this very command again, beside us."""
+
+    def begin(done: Callable[[TapError | None], None]) -> Reload:
+        from tapdaemon.run.successor import Reload  # its cost is a reload's, not a start's
+
+        return Reload(
+            reactor,
+            listening,
+            world.notifier,
+            command=[sys.executable, *sys.orig_argv[1:]],
+            environ=os.environ | world.here.environ,
+            save=save,
+            limit=limits.start,
+            done=done,
+        )
+
+    return begin

@@ -9,8 +9,10 @@ our own pid, so `take` runs first.  It also strips from the environment what chi
 from __future__ import annotations
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import NamedTuple
+
+from tapdaemon.run.handover import VARIABLE
 
 LISTEN_FDS_START = 3  # sd_listen_fds(3)
 _OURS = (
@@ -23,7 +25,10 @@ _OURS = (
     "LISTEN_PIDFDID",
     "SYSTEMD_EXEC_PID",
     "JOURNAL_STREAM",
+    VARIABLE,
 )
+# WATCHDOG_PID would name us: without it the watchdog counts for whoever is told of it.
+_SUCCESSORS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "JOURNAL_STREAM")
 
 
 class Surroundings(NamedTuple):
@@ -34,6 +39,8 @@ class Surroundings(NamedTuple):
     :param listen_fds: descriptor and name of every socket passed, in order; names may repeat.
     :param systemd: whether systemd started this very process.
     :param journal: whether standard error is connected to the journal.
+    :param predecessor: the descriptor over which the process that we are to succeed talks to us, or None.
+    :param environ: what a successor of ours needs to find itself in the same surroundings.
     """
 
     notify_socket: str = ""
@@ -43,6 +50,8 @@ class Surroundings(NamedTuple):
     journal: bool = False
     credentials: str = ""
     state: str = ""
+    predecessor: int | None = None
+    environ: Mapping[str, str] = {}
 
 
 def take(environ: MutableMapping[str, str], pid: int) -> Surroundings:
@@ -60,6 +69,8 @@ def take(environ: MutableMapping[str, str], pid: int) -> Surroundings:
         journal=_is_journal(environ.get("JOURNAL_STREAM", "")),
         credentials=environ.get("CREDENTIALS_DIRECTORY", ""),
         state=environ.get("STATE_DIRECTORY", "").partition(":")[0],
+        predecessor=_number(environ.get(VARIABLE, "")),
+        environ={name: environ[name] for name in _SUCCESSORS if name in environ},
     )
     for name in _OURS:
         environ.pop(name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tapdaemon.errors import TapMissingError, UsageError
 from tapdaemon.tapfile.fields import NAME
@@ -12,7 +12,7 @@ from tapdaemon.tapfile.fields import NAME
 SYSTEM_FOLDERS = ("/etc/tap", "/run/tap", "/usr/lib/tap")
 """The first that has NAME.tap wins, as with systemd's own unit folders (systemd.unit(5))."""
 STAGE_FOLDER = "/run/tapdaemon"
-"""Where the root step puts a tap that is too large for a credential."""
+"""Where root steps lay down what a service may read, and wait for the verdict of a reload."""
 SUFFIX = ".tap"
 # 243 is EX_CREDENTIALS of systemd.exec(5): all credentials of a unit together may have 1 MB.
 CREDENTIAL_MAX = 1024 * 1024
@@ -48,6 +48,13 @@ def lineage_name(path: str) -> str:
     name = stem(path)
     match = _SNAPSHOT.match(name)
     return match["name"] if match else name
+
+
+def verdict_sockets(name: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Where the one who asked for a reload may wait: the system's place, and the user manager's."""
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    places = (STAGE_FOLDER, *((os.path.join(runtime, "tapdaemon"),) if os.path.isabs(runtime) else ()))
+    return tuple(os.path.join(place, f"{check_name(name)}.reload") for place in places)
 
 
 def candidates(name: str, folders: Sequence[str] = SYSTEM_FOLDERS) -> tuple[str, ...]:

@@ -1,4 +1,6 @@
-"""The root step for a tap that is too large for a credential: a copy that the service may read and nobody else.
+"""The root step for what a credential cannot hold: a copy that the service may read and nobody else.
+
+That is a tap above the limit, and what changed by the time of a reload.
 
 It works through folder descriptors in a folder that only root writes, and the copy belongs to root, readable by the
 service's group: a service can plant no link in its way and change nothing that its next start obeys.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,12 +30,35 @@ def stage(
     :raises TapError: it is missing, not trusted, or cannot be copied.
     """
     path = folders.find(folders.check_name(name), taps)
-    target = name + folders.SUFFIX
-    temporary = f".{target}.{os.getpid()}"
     source = open_tap(path)
     try:
         trust.check(path, source, 0)
-        place = _open_folder(folder)
+        return _lay_down(source, name + folders.SUFFIX, gid, folder)
+    finally:
+        os.close(source)
+
+
+def stage_file(path: str, target: str, gid: int, *, folder: str = folders.STAGE_FOLDER) -> str:
+    """Copy a file of root's to `folder` under the name `target`, likewise.
+
+    :raises CannotCreateError: it cannot be read or copied.
+    """
+    try:
+        source = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except OSError as error:
+        raise CannotCreateError(path, f"cannot be read: {os_reason(error)}", "look at its path") from error
+    try:
+        if not stat.S_ISREG(os.fstat(source).st_mode):
+            raise CannotCreateError(path, "it is no regular file", "name a file")
+        return _lay_down(source, target, gid, folder)
+    finally:
+        os.close(source)
+
+
+def _lay_down(source: int, target: str, gid: int, folder: str) -> str:
+    temporary = f".{target}.{os.getpid()}"
+    try:
+        place = make_folder(folder)
         try:
             copy = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400, dir_fd=place)
             try:
@@ -53,15 +79,17 @@ def stage(
         raise CannotCreateError(
             os.path.join(folder, target), f"cannot be staged: {os_reason(error)}", "free space in /run"
         ) from error
-    finally:
-        os.close(source)
     return os.path.join(folder, target)
 
 
-def _open_folder(folder: str) -> int:
+def make_folder(folder: str) -> int:
+    """Open the folder, made where it is missing, that only we write and everybody may pass.
+
+    :raises CannotCreateError: somebody else may write it.
+    """
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     status = os.fstat(place)
     if status.st_uid == os.geteuid():
         os.fchmod(place, 0o711)  # whatever the unit's umask
@@ -80,9 +108,12 @@ def _copy(source: int, target: int) -> None:
 
 
 def remove(name: str, *, folder: str = folders.STAGE_FOLDER) -> None:
-    """Remove the copy, if there is one."""
+    """Remove the copies of this tap and of its files, if there are any."""
+    target = re.compile(re.escape(folders.check_name(name)) + r"(\.file-\d+|\.tap)\Z")
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(os.path.join(folder, folders.check_name(name) + folders.SUFFIX))
+        for entry in os.listdir(folder):
+            if target.match(entry):
+                os.unlink(os.path.join(folder, entry))
 
 
 def service_group(environ: Mapping[str, str]) -> int:
