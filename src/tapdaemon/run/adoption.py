@@ -112,6 +112,14 @@ class Listening:
                 found.append((place, port.fileno(), self._names.get(key) or fd_name(key)))
         return [(fd, name) for _, fd, name in sorted(found)]
 
+    def let_go(self) -> None:
+        """Hold no listening socket any more; the ports stay, for factories are stopped only with their services."""
+        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        for port in [*self.ports, *self.datagrams]:
+            if port.connected:
+                os.dup2(nothing, port.fileno(), inheritable=False)
+        os.close(nothing)
+
     def port_name(self, connection: Any) -> str:
         """The name of the port that a connection came in by."""
         return fd_name(key_of(self.connections[connection].socket))

@@ -161,6 +161,7 @@ class Reload:
         names = [self._listening.port_name(connection) for connection in movable]
         self._channel.send(Say.MAIN, [connection.fileno() for connection in movable], names=names)
         self._finish()
+        self._listening.let_go()
         for connection in movable:
             connection._shouldShutdown = False  # noqa: SLF001 - the successor has it, and shutdown(2) would end it there
             connection.connectionLost(Failure(ConnectionDone()))

@@ -11,6 +11,7 @@ import os
 from tapdaemon.errors import EX_OSERR, CannotCreateError
 
 _CLONE_NEWNS = 0x00020000
+_MNT_DETACH = 2
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 32, 4096
 
 
@@ -23,7 +24,7 @@ def replace(pid: int, source: str, target: str) -> None:
     if child == 0:
         status = EX_OSERR
         try:
-            _enter(pid)
+            enter(pid)
             if not _same(source, target):
                 _bind(source, target)
             status = 0
@@ -37,7 +38,11 @@ def replace(pid: int, source: str, target: str) -> None:
         raise CannotCreateError(target, f"cannot be put before the service: {reason}", "restart it")
 
 
-def _enter(pid: int) -> None:
+def enter(pid: int) -> None:
+    """See the files that process `pid` sees, from here on.
+
+    :raises OSError: as setns(2) does.
+    """
     fd = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     _call("setns", fd, _CLONE_NEWNS)
 
@@ -52,7 +57,12 @@ def _same(source: str, target: str) -> bool:
 
 def _bind(source: str, target: str) -> None:
     paths = (os.fsencode(source), os.fsencode(target))
-    _call("mount", *paths, None, ctypes.c_ulong(_MS_BIND), None)
+    try:
+        _call("mount", *paths, None, ctypes.c_ulong(_MS_BIND), None)
+    except FileNotFoundError:
+        # What an earlier reload bound there was replaced where it lay: nothing mounts on a file that is gone.
+        _call("umount2", paths[1], _MNT_DETACH)
+        _call("mount", *paths, None, ctypes.c_ulong(_MS_BIND), None)
     flags = _MS_BIND | _MS_REMOUNT | _MS_RDONLY | _MS_NOSUID | _MS_NODEV
     _call("mount", None, paths[1], None, ctypes.c_ulong(flags), None)
 

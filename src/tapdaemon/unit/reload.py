@@ -13,12 +13,15 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from tapdaemon.errors import EX_SOFTWARE, EX_USAGE, CannotCreateError, StartError, TapError, UsageError, os_reason
 from tapdaemon.tapfile import folders
 from tapdaemon.unit import demands, host, mounts, stage
 
+_JOURNAL_LOOKS = 0.1
+"""Seconds: journald looks up which unit a line came from by the pid of its writer, when it reads it."""
 PATIENCE = 300.0
 """Seconds to wait for a verdict; systemd's own TimeoutStartSec= ends it sooner."""
 _CREDENTIALS = struct.Struct("=iII")  # struct ucred of unix(7)
@@ -33,6 +36,8 @@ def reload(name: str, pid: int, environ: Mapping[str, str], *, user: bool) -> st
     if user:
         place, gid = _user_folder(environ), os.getegid()
     else:
+        # The unit's binds hold for this step as well: what lies under them is seen from PID 1's place alone.
+        mounts.enter(1)
         gid = stage.service_group(environ)
         place = folders.STAGE_FOLDER
         _lay_down(name, gid, pid)
@@ -118,5 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{reload(names[0], int(pid), os.environ, user=user)}\n")
     except TapError as error:
         sys.stderr.write(f"tap-reload: {error}\n")
+        sys.stderr.flush()
+        time.sleep(_JOURNAL_LOOKS)
         return 1
     return 0
