@@ -222,3 +222,56 @@ def test_sockets_bound_at_run_time_are_kept(debian):
         assert debian.run("systemctl show -P NFileDescriptorStore tap@runtime").stdout == "2\n"
     debian.run("systemctl stop tap@runtime")
     assert debian.run("curl -s http://127.0.0.1:8093/", check=False).returncode == 7
+
+
+HOSTILE = """
+import json, os, sys, zipfile
+base = zipfile.ZipFile("/etc/tap/counter.tap")
+def forge(name, change):
+    told = json.loads(base.read("manifest.json"))
+    change(told)
+    with zipfile.ZipFile(f"/etc/tap/{name}.tap", "w") as tap:
+        tap.writestr("manifest.json", json.dumps(told))
+        for member in told["members"]:
+            tap.writestr(member["name"], base.read(member["name"]))
+    os.chmod(f"/etc/tap/{name}.tap", 0o600)
+def listen(path):
+    return lambda told: told["needs"].update(
+        listen=[{"kind": "unix", "service": "x", "path": path, "mode": 438, "host": "", "port": 0, "backlog": 50}]
+    )
+forge("h-literal", listen("/run/hostile/50% $(touch mark) %(x) %{lua:x} `x` \\"x' ;\\\\n"))
+forge("h-newline", listen("/run/x\\n[Service]\\nExecStartPre=/usr/bin/touch /tmp/mark"))
+forge("h-escape", listen("/run/\\x1b[2Jx"))
+forge("h-relative", listen("../../etc/shadow"))
+forge("h-user", lambda told: told["process"].update(uid="root\\nExecStartPre=/usr/bin/touch /tmp/mark"))
+forge("h-percent", lambda told: told["process"].update(uid="%u"))
+forge("h-host", lambda told: told["needs"]["listen"][0].update(host="0.0.0.0:81\\nListenStream=82"))
+forge("h-schema", lambda told: told.update(tap=99))
+forge("h-file", lambda told: told["needs"].update(files=["/etc/shadow /etc/passwd:/tmp/x", "/etc/x\\"y"]))
+forge("h-many", lambda told: told.update(services=[{"path": "x" * 5000, "type": "y"}]))
+os.truncate(os.open("/etc/tap/h-empty.tap", os.O_CREAT | os.O_WRONLY, 0o600), 0)
+os.truncate(os.open("/etc/tap/h-huge.tap", os.O_CREAT | os.O_WRONLY, 0o600), 20 * 2**30)
+for name in ("a%n", "$(touch mark)", "a b", "..", "-x", "a\\nb", "x" * 140):
+    os.link("/etc/tap/counter.tap", f"/etc/tap/{name}.tap")
+"""
+
+
+def test_hostile_taps_inject_nothing(counter):
+    """Neither names nor manifests become units of their own making; nothing hangs, and the rest is served."""
+    counter.write("/root/hostile.py", HOSTILE)
+    before = set(counter.run("ls /run/systemd/generator").stdout.split())
+    counter.run("rm -f /tmp/mark /mark /run/mark; cd /tmp && python3 /root/hostile.py && systemctl daemon-reload")
+    made = set(counter.run("ls /run/systemd/generator").stdout.split()) - before
+    assert made == {"tap@h-literal.service.d", "tap@h-literal.socket.d", "tap@h-file.service.d", "tap@h-file.socket.d"}
+    counter.run("systemctl start tap@h-literal.socket tap@counter; systemctl restart tap@h-file.socket", check=False)
+    assert counter.run("ls /run/hostile").stdout == "50% $(touch mark) %(x) %{lua:x} `x` \"x' ;\\n\n"
+    assert counter.run("test -e /tmp/mark -o -e /mark -o -e /run/mark", check=False).returncode == 1
+    assert int(get(counter)) > 0
+    assert "/etc/shadow" not in counter.run("systemctl cat tap@h-file").stdout
+    told = counter.run("journalctl --sync; journalctl -p err -t tapdaemon-generator -o cat").stdout
+    for name in ("newline", "escape", "relative", "user", "percent", "host", "schema", "many", "empty", "huge"):
+        assert f"/etc/tap/h-{name}.tap: " in told, name
+    assert "\x1b" not in told
+    assert counter.run("tapctl list").returncode == 0
+    counter.run("systemctl stop tap@h-literal.socket; cd /etc/tap && find . -not -name counter.tap -type f -delete")
+    counter.run("systemctl daemon-reload")

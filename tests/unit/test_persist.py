@@ -433,3 +433,18 @@ def test_a_stopped_clock_goes_on_afterwards():
 def test_a_pickle_of_a_stream_is_no_surprise():
     """BytesIO and StringIO have values of their own."""
     assert again(io.BytesIO(b"x")).getvalue() == b"x"
+
+
+def test_ssh_keys_are_kept_as_openssh_writes_them():
+    """A private and a public key, by value; a factory that reads its own from a folder keeps none."""
+    keys = pytest.importorskip("twisted.conch.ssh.keys", reason="SKIPPED: this Twisted has no conch extra")
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from twisted.conch.openssh_compat.factory import OpenSSHFactory
+
+    key = keys.Key(rsa.generate_private_key(65537, 2048))
+    for one in (key, key.public()):
+        assert pickling.loads(pickling.dumps(one)[0]) == one
+    factory = OpenSSHFactory()
+    factory.publicKeys = {b"ssh-rsa": key.public()}
+    factory.privateKeys = {b"ssh-rsa": key}
+    assert not {"publicKeys", "privateKeys"} & set(vars(pickling.loads(pickling.dumps(factory)[0])))

@@ -33,6 +33,13 @@ def of_reactor(name: str) -> Any:
     return getattr(the_reactor(), name)
 
 
+def ssh_key(data: bytes) -> Any:
+    """A conch key from OpenSSH's own format."""
+    from twisted.conch.ssh.keys import Key
+
+    return Key.fromString(data)
+
+
 def logger(namespace: str, source: Any) -> Any:
     from twisted.logger import Logger
 

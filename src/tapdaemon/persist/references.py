@@ -121,6 +121,24 @@ def _with(**fresh: Any) -> Rule:
     return rule
 
 
+def _without(*names: str) -> Rule:
+    """A rule for objects that make these attributes anew when they start."""
+
+    def rule(value: Any) -> Reduction:
+        if not any(name in vars(value) for name in names):
+            return NotImplemented
+        reduction = list(value.__reduce_ex__(4))
+        reduction[2] = {name: part for name, part in reduction[2].items() if name not in names}
+        return tuple(reduction)
+
+    return rule
+
+
+def _ssh_key(key: Any) -> Reduction:
+    """A key as OpenSSH writes it: cryptography's own object has no value."""
+    return rebuild.ssh_key, (key.toString("openssh"),)
+
+
 def _log_file(file: Any) -> Reduction:
     """A LogFile by its arguments; its __getstate__ would destroy the live one (it deletes from the live dict)."""
     names = ("rotateLength", "defaultMode", "maxRotatedFiles")
@@ -219,6 +237,9 @@ RULES: dict[str, Rule] = {
     "twisted.application._client_service.ClientService": _client_service,
     "twisted.web.http.HTTPFactory": _with(_logFile=None, _logDateTime=None, _logDateTimeCall=None, numPorts=0),
     "twisted.internet.protocol.Factory": _with(numPorts=0),
+    # It reads its keys from their folder when it starts.
+    "twisted.conch.openssh_compat.factory.OpenSSHFactory": _without("publicKeys", "privateKeys", "numPorts"),
+    "twisted.conch.ssh.keys.Key": _ssh_key,
     "twisted.python.logfile.BaseLogFile": _log_file,
     # What belongs to this run alone: a resumed application opens it anew.
     "twisted.internet.defer.Deferred": _dropped,

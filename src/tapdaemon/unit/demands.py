@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tapdaemon.tapfile.folders import CREDENTIAL_MAX
 from tapdaemon.tapfile.manifest import Listen, Manifest
@@ -29,8 +29,7 @@ _HOME = re.compile(r"/(home|root|run/user)/")
 _NOT_BOUND = re.compile(r"/(proc|sys|dev)(/|\Z)|.*[:\s'\"\\]")
 
 
-@dataclass(frozen=True)
-class Tap:
+class Tap(NamedTuple):
     """A tap as its units see it.
 
     :param path: of the file.

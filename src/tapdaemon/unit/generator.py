@@ -7,13 +7,11 @@ and a broken one is a line in the journal while the others are served.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 
 from tapdaemon.errors import TapError
 from tapdaemon.tapfile import folders
-from tapdaemon.unit import host, rendering
 from tapdaemon.unit.templates import USUAL, Places
 
 JOURNAL = "/run/systemd/journal/socket"
@@ -28,15 +26,20 @@ def generate(
     places: Places = USUAL,
     admin: Sequence[str] = ADMIN_UNITS,
     vendor: Sequence[str] = VENDOR_UNITS,
-    version: int = 252,
+    version: int = 0,
 ) -> Iterator[str]:
     """Write the drop-ins below `normal`, the first of a generator's three folders.
 
     A NAME that has a unit of its own is left alone: a package's, unless the administrator's tap stands before the
     vendor's, and then the whole unit is written, for drop-ins could not take the package's own options back.
 
+    :param version: of the systemd that reads them; 0 for the one that is installed here.
+
     :returns: a line for each tap that could not be served, or not wholly.
     """
+    from tapdaemon.unit import host, rendering  # not on a host without taps
+
+    version = version or host.systemd_version()
     for name, path in folders.installed(taps):
         if _has_unit(name, admin):
             continue
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str] | None = None, *, places: Places = USUAL) -> i
         sys.stderr.write("usage: tapdaemon-generator NORMAL [EARLY LATE]\n")
         return os.EX_USAGE
     if any(True for _ in folders.installed()):
-        for problem in generate(given[0], places=places, version=host.systemd_version()):
+        for problem in generate(given[0], places=places):
             _report(problem)
     return 0
 
@@ -83,6 +86,8 @@ def _report(problem: str) -> None:
 
 
 def _to_journal(text: str) -> None:
+    import socket
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.connect(JOURNAL)
         journal.send(f"MESSAGE={text}\nPRIORITY=3\nSYSLOG_IDENTIFIER=tapdaemon-generator\n".encode())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import stat
-import subprocess
+from collections.abc import Sequence
 
 from tapdaemon.tapfile.container import TapFile
 from tapdaemon.tapfile.manifest import Process
@@ -12,6 +14,8 @@ from tapdaemon.unit.demands import Tap
 
 OLDEST = 252
 """The systemd whose directives the shipped units keep to."""
+LIBRARIES = tuple(f"/usr/{lib}/systemd/libsystemd-shared-*.so" for lib in ("lib", "lib64", "lib/*"))
+_LIBRARY = re.compile(r"libsystemd-shared-(\d+)")
 
 
 def look(name: str, path: str, uid: int | None) -> Tap:
@@ -25,13 +29,13 @@ def look(name: str, path: str, uid: int | None) -> Tap:
         return Tap(name, path, tap.status.st_size, tap.manifest, reader.is_barred, reader.closed)
 
 
-def systemd_version() -> int:
-    """The number of the systemd that is installed here; the oldest that is known to work where none is."""
-    try:
-        told = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S607 - the PATH's
-        return int(told.stdout.split()[1])
-    except (OSError, subprocess.TimeoutExpired, IndexError, ValueError):
-        return OLDEST
+def systemd_version(libraries: Sequence[str] = LIBRARIES) -> int:
+    """The number of the systemd that is installed here; the oldest that is known to work where none is.
+
+    By the name of its own library: to run `systemctl --version` would take the generator a third of its time.
+    """
+    names = (os.path.basename(path) for pattern in libraries for path in glob.glob(pattern))
+    return max((int(found[1]) for name in names if (found := _LIBRARY.match(name))), default=OLDEST)
 
 
 class Reader:
