@@ -39,9 +39,11 @@ unit: $(STAMP)
 soak: $(STAMP)
 	TAPDAEMON_SOAK=1 packaging/run-tests
 	ROUNDS=51 $(BIN)/python tests/benchmarks/startup.py docs/startup.md
+	ROUNDS=51 $(BIN)/python tests/benchmarks/generator.py docs/generator.md
 
 bench: $(STAMP)
 	$(BIN)/python tests/benchmarks/startup.py
+	$(BIN)/python tests/benchmarks/generator.py
 
 # The shipped units are written from src/tapdaemon/unit/templates.py; a test holds them equal.
 units:

@@ -1,4 +1,4 @@
-"""What the generator adds to a boot and to every daemon-reload, with 0, 1 and 100 taps, beside a Python that does nothing.
+"""What the generator adds to a boot and to every daemon-reload, with 0, 1 and 100 taps, beside a bare Python.
 
     python tests/benchmarks/generator.py [PAGE]
 

@@ -263,7 +263,7 @@ def test_hostile_taps_inject_nothing(counter):
     counter.run("rm -f /tmp/mark /mark /run/mark; cd /tmp && python3 /root/hostile.py && systemctl daemon-reload")
     made = set(counter.run("ls /run/systemd/generator").stdout.split()) - before
     assert made == {"tap@h-literal.service.d", "tap@h-literal.socket.d", "tap@h-file.service.d", "tap@h-file.socket.d"}
-    counter.run("systemctl start tap@h-literal.socket tap@counter; systemctl restart tap@h-file.socket", check=False)
+    counter.run("systemctl enable --now tap@h-literal.socket; systemctl start tap@counter")
     assert counter.run("ls /run/hostile").stdout == "50% $(touch mark) %(x) %{lua:x} `x` \"x' ;\\n\n"
     assert counter.run("test -e /tmp/mark -o -e /mark -o -e /run/mark", check=False).returncode == 1
     assert int(get(counter)) > 0
@@ -273,5 +273,7 @@ def test_hostile_taps_inject_nothing(counter):
         assert f"/etc/tap/h-{name}.tap: " in told, name
     assert "\x1b" not in told
     assert counter.run("tapctl list").returncode == 0
-    counter.run("systemctl stop tap@h-literal.socket; cd /etc/tap && find . -not -name counter.tap -type f -delete")
+    counter.run(
+        "systemctl disable --now tap@h-literal.socket; cd /etc/tap && find . -not -name counter.tap -type f -delete"
+    )
     counter.run("systemctl daemon-reload")
