@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+GET = "GET /x HTTP/1.0\r\n\r\n"
 # Name, maker and arguments; then port, what a client sends and what it has to hear.
 MAKERS = {
     "conch": ("conch --port tcp:22 --data /srv/keys --moduli /srv/keys", 22, "", "SSH-2.0-"),
@@ -14,9 +15,9 @@ MAKERS = {
     "inetd": ("inetd -f /srv/inetd.conf", 7, "hello\r\n", "hello"),
     "mail": ("mail --smtp tcp:25 --pop3 tcp:110 -d example.org=/srv/mail", 25, "", "220 "),
     "manhole": ("manhole --telnetPort tcp:23 -p /srv/passwd", 23, "", "Username: "),
-    "portforward": ("portforward --port tcp:81 --host localhost --dest_port 80", 81, "GET /x HTTP/1.0\r\n\r\n", "served"),
+    "portforward": ("portforward --port tcp:81 --host localhost --dest_port 80", 81, GET, "served"),
     "socks": ("socks --port 1080", 1080, "\x04\x01\x00\x50\x7f\x00\x00\x01\x00", "\x00Z"),
-    "web": ("web --path /srv --listen tcp:80", 80, "GET /x HTTP/1.0\r\n\r\n", "served"),
+    "web": ("web --path /srv --listen tcp:80", 80, GET, "served"),
     "words": ("words --irc-port tcp:194 --auth file:/srv/passwd", 194, "NICK ann\r\n", " 375 ann "),
     "xmpp-router": (
         "xmpp-router --port tcp:5347 --secret s", 5347,

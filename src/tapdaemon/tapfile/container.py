@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from tapdaemon.errors import TapDamagedError, TapMissingError, UnreadableError, os_reason
+from tapdaemon.errors import SchemaError, TapDamagedError, TapMissingError, UnreadableError, os_reason
 from tapdaemon.tapfile import trust
 from tapdaemon.tapfile.manifest import MANIFEST_MAX, MEMBER, Manifest, Member, dump, parse
 
@@ -125,7 +125,10 @@ class TapFile:
             raise TapDamagedError(self.path, f"its manifest is larger than {MANIFEST_MAX} bytes")
         if len(set(names)) != len(names):
             raise TapDamagedError(self.path, "a member stands in it twice")
-        manifest = parse(self._bytes(info))
+        try:
+            manifest = parse(self._bytes(info))
+        except SchemaError as error:
+            raise SchemaError(f"{self.path}: {error.subject}", error.reason, error.remedy) from None
         listed = {MEMBER} | {member.name for member in manifest.members}
         for name in set(names) ^ listed:
             fact = "is listed but missing" if name in listed else "is not listed in its manifest"

@@ -52,6 +52,9 @@ def generate(
         except (TapError, OSError) as error:
             yield str(error)
             continue
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one tap, the others are served
+            yield f"{path}: {type(error).__name__}: {error}"
+            continue
         yield from (f"{path}: {line}" for line in rendering.left_out(tap))
         rendering.write(normal, files)
 
