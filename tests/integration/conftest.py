@@ -159,3 +159,34 @@ def tapd(tmp_path: Path) -> Iterator[Callable[..., Tapd]]:
     yield start
     for one in started:
         one.kill()
+
+
+class Manager:
+    """A service manager's end of sd_notify(3)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+        self.socket.settimeout(0.1)
+        self.messages: list[str] = []
+
+    def read(self) -> list[str]:
+        try:
+            while True:
+                data, fds, _, _ = socket.recv_fds(self.socket, 4096, 1)
+                for fd in fds:
+                    os.close(fd)  # a barrier is answered by closing it
+                self.messages.append(data.decode())
+        except TimeoutError:
+            return self.messages
+
+    def has(self, part: str) -> bool:
+        return any(part in message for message in self.read())
+
+
+@pytest.fixture
+def manager(tmp_path):
+    one = Manager(tmp_path)
+    yield one
+    one.socket.close()

@@ -324,37 +324,6 @@ def test_a_service_that_never_stops_is_left_behind(tmp_path, tapd):
 # ---- systemd
 
 
-class Manager:
-    """A service manager's end of sd_notify(3)."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "notify"
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(self.path))
-        self.socket.settimeout(0.1)
-        self.messages: list[str] = []
-
-    def read(self) -> list[str]:
-        try:
-            while True:
-                data, fds, _, _ = socket.recv_fds(self.socket, 4096, 1)
-                for fd in fds:
-                    os.close(fd)  # a barrier is answered by closing it
-                self.messages.append(data.decode())
-        except TimeoutError:
-            return self.messages
-
-    def has(self, part: str) -> bool:
-        return any(part in message for message in self.read())
-
-
-@pytest.fixture
-def manager(tmp_path):
-    one = Manager(tmp_path)
-    yield one
-    one.socket.close()
-
-
 def test_systemd_is_told_the_whole_way(tmp_path, web, port, manager, tapd):
     """READY with MAINPID and STATUS, WATCHDOG pings, STOPPING, time for the snapshot, a barrier; never a fork."""
     server = tapd(web, ready=False, env={"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "200000"})
