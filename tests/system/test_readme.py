@@ -33,13 +33,16 @@ def test_each_command_is_run_by_a_test():
 def test_the_first_page(debian):
     """From mktap to the snapshot, in the README's own lines."""
     debian.write("/srv/www/index.html", "hello\n")
-    first = COMMANDS[: COMMANDS.index("systemctl stop tap@web") + 1]
+    first = COMMANDS[: COMMANDS.index("systemctl enable --now tap@web.socket") + 1]
     assert first[0].startswith("mktap web")
     for line in first:
         debian.run(f"cd /root && {line}")
-        if line == "systemctl start tap@web":
-            assert debian.run("curl -sf http://127.0.0.1:8080/").stdout == "hello\n"
-    assert debian.run("ls /var/lib/tap/web/").stdout == "web-shutdown.tap\n"
+        if line.startswith("systemctl") and line.split()[1] in ("start", "reload", "restart", "enable"):
+            assert debian.run("curl -sf http://127.0.0.1/").stdout == "hello\n"
+        if line.startswith("systemctl stop"):
+            assert "web-shutdown.tap" in debian.run("ls /var/lib/tap/web/").stdout
+            assert debian.run("curl -s http://127.0.0.1/", check=False).returncode == 7
+    debian.run("systemctl disable --now tap@web.socket; systemctl stop tap@web")
 
 
 def test_the_ways_to_make_a_tap(debian):
@@ -61,8 +64,8 @@ def test_the_ways_to_run_one(debian):
             assert done.stdout == "1\n", line
         else:
             debian.run(f"cd /root && {line}")
-            debian.run("curl -sf http://127.0.0.1:8080/ && kill $(cat /root/web.pid)")
-            debian.wait_for("! test -e /root/web.pid")
+            debian.run("curl -sf http://127.0.0.1:8080/ && kill $(cat /root/local.pid)")
+            debian.wait_for("! test -e /root/local.pid")
 
 
 def test_another_port_goes_on(debian):

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from tapdaemon import errors
 from tapdaemon.cli import tapd_options
-from tapdaemon.run import journal, phases, sockets, surroundings
+from tapdaemon.run import handover, journal, phases, sockets, surroundings
 from tapdaemon.run.adoption import Listening
 from tapdaemon.run.notify import MESSAGE_MAX, SystemdNotifier, one_line
 from tapdaemon.run.pidfile import LockedPidfile
@@ -362,3 +362,73 @@ def test_looking_meets_no_twisted(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+# ---- addresses and the fd store
+
+
+@pytest.mark.parametrize(
+    ("interface", "expected"),
+    [
+        ("", ("tcp4", "0.0.0.0", 80)),
+        ("127.0.0.1", ("tcp4", "127.0.0.1", 80)),
+        ("localhost", ("tcp4", "127.0.0.1", 80)),
+        ("::0", ("tcp6", "::", 80)),
+        ("FE80::1%lo", ("tcp6", "fe80::1%lo", 80)),
+        ("not::an::address", ("tcp6", "not::an::address", 80)),
+    ],
+)
+def test_what_an_application_asks_for(interface, expected):
+    """As the reactor understands an interface, in the kernel's own spelling."""
+    assert sockets.wanted("tcp", interface, 80) == expected
+
+
+def test_names_in_the_fd_store():
+    """ASCII without a colon, and no longer than systemd takes."""
+    assert sockets.fd_name(("tcp6", "::1", 80)) == "tcp6-__1-80"
+    assert sockets.fd_name(("unix", "/run/\n\u00e9:x", 0)) == "unix-/run/___x"
+    assert len(sockets.fd_name(("unix", "/" + "x" * 300, 0))) == 255
+
+
+def test_a_muted_notifier_says_later_what_it_has_to_store(tmp_path):
+    """Until systemd knows the process it would take nothing from it; what it bound is stored then."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, socket.create_server(("127.0.0.1", 0)) as bound:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(0.1)
+        notifier = SystemdNotifier(str(tmp_path / "notify"), lambda text: None, muted=True)
+        notifier.ready("x")
+        notifier.status("x")
+        notifier.barrier()
+        notifier.store(bound.fileno(), "name")
+        with pytest.raises(TimeoutError):
+            manager.recv(1)
+        notifier.speak()
+        data, fds, _, _ = socket.recv_fds(manager, 4096, 2)
+        assert data == b"FDSTORE=1\nFDNAME=name"
+        assert os.fstat(fds[0]).st_ino == os.fstat(bound.fileno()).st_ino
+        os.close(fds[0])
+        notifier.discard("name")
+        assert manager.recv(4096) == b"FDSTOREREMOVE=1\nFDNAME=name"
+
+
+# ---- a reload's two ends
+
+
+def test_descriptors_beyond_one_message_arrive_in_order():
+    """SCM_MAX_FD is 253."""
+    ours, theirs = handover.Channel.pair()
+    other = handover.Channel(socket.socket(fileno=theirs))
+    pipes = [os.pipe() for _ in range(300)]
+    try:
+        fds = [fd for pair in pipes for fd in pair]
+        ours.send(handover.Say.GO, fds, names=[str(fd) for fd in fds])
+        message = other.receive()
+        assert message.say is handover.Say.GO
+        assert [os.fstat(fd).st_ino for fd in message.fds] == [os.fstat(fd).st_ino for fd in fds]
+        assert not any(os.get_inheritable(fd) for fd in message.fds)
+        handover.close_all(message.fds)
+        ours.close()
+        assert other.receive() is None
+    finally:
+        other.close()
+        handover.close_all(fds)
