@@ -3,6 +3,7 @@
 #   make test     lint, types, tests; the system tests where this is root and has systemd-nspawn and debootstrap
 #   make soak     the same with full counts, and the tables of docs/
 #   make bench    start-up and memory beside twistd and a bare script
+#   make deb      the project's own Debian package, in dist/
 #   make install  commands, unit, generator and man pages below DESTDIR
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.tests
 
-.PHONY: run test lint unit soak bench units install clean
+.PHONY: run test lint unit soak bench units deb install clean
 
 $(RUNS): pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
@@ -48,6 +49,9 @@ bench: $(STAMP)
 # The shipped units are written from src/tapdaemon/unit/templates.py; a test holds them equal.
 units:
 	PYTHONPATH=src $(PYTHON) -m tapdaemon.unit.templates systemd
+
+deb:
+	packaging/build-deb
 
 install:
 	packaging/install "$(DESTDIR)" "$(PREFIX)" "$(PYTHON)"

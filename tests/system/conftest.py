@@ -11,6 +11,9 @@ PROBLEM = missing()
 
 
 def pytest_collection_modifyitems(items):
+    for item in items:
+        suite = getattr(item, "callspec", None) and item.callspec.params.get("debian")
+        item.add_marker(pytest.mark.xdist_group(suite or "other"))
     if PROBLEM is None:
         return
     if os.environ.get("CI"):
@@ -22,6 +25,6 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="module", params=SUITES)
 def debian(request):
-    """A booted Debian with the project installed."""
-    with machine(request.param) as booted:
+    """A booted Debian with the project installed, by its own package where the module says so."""
+    with machine(request.param, installed=not getattr(request.module, "PACKAGED", False)) as booted:
         yield booted

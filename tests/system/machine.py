@@ -168,14 +168,32 @@ class Machine:
         return self.run("journalctl --no-pager -n 60 -o short-monotonic", check=False).stdout
 
 
+def copy_source(target: Path) -> None:
+    """The tree as git has it, with what was changed since."""
+    target.mkdir(parents=True)
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(listing, cwd=PROJECT, capture_output=True, check=True).stdout
+    names = b"\0".join(name for name in listed.split(b"\0") if name and (PROJECT / os.fsdecode(name)).exists())
+    packed = subprocess.run(
+        ["tar", "-c", "--null", "-T", "-"], cwd=PROJECT, input=names, capture_output=True, check=True
+    ).stdout
+    subprocess.run(["tar", "-x", "--no-same-owner", "-C", target], input=packed, check=True)
+
+
 @contextlib.contextmanager
-def machine(suite: str) -> Iterator[Machine]:
-    """A booted machine with the project installed by `make install`."""
+def machine(suite: str, *, installed: bool = True) -> Iterator[Machine]:
+    """A booted machine.
+
+    :param installed: with the project installed by `make install`; else its source lies in /root/tapdaemon.
+    """
     work = Path(tempfile.mkdtemp(prefix=f"tapdaemon-{suite}-"))
     booted = Machine(suite, work)
     booted.mount()
     try:
-        subprocess.run(["make", "-s", "install", f"DESTDIR={booted.root}", "PREFIX=/usr"], cwd=PROJECT, check=True)
+        if installed:
+            subprocess.run(["make", "-s", "install", f"DESTDIR={booted.root}", "PREFIX=/usr"], cwd=PROJECT, check=True)
+        else:
+            copy_source(booted.root / "root" / "tapdaemon")
         booted.boot()
         yield booted
     finally:

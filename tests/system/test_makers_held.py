@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+LOOPBACK = "127.0.0.1"
 GET = "GET /x HTTP/1.0\r\n\r\n"
 # Name, maker and arguments; then port, what a client sends and what it has to hear.
 MAKERS = {
@@ -15,7 +16,7 @@ MAKERS = {
     "inetd": ("inetd -f /srv/inetd.conf", 7, "hello\r\n", "hello"),
     "mail": ("mail --smtp tcp:25 --pop3 tcp:110 -d example.org=/srv/mail", 25, "", "220 "),
     "manhole": ("manhole --telnetPort tcp:23 -p /srv/passwd", 23, "", "Username: "),
-    "portforward": ("portforward --port tcp:81 --host localhost --dest_port 80", 81, GET, "served"),
+    "portforward": (f"portforward --port tcp:81 --host {LOOPBACK} --dest_port 80", 81, GET, "served"),
     "socks": ("socks --port 1080", 1080, "\x04\x01\x00\x50\x7f\x00\x00\x01\x00", "\x00Z"),
     "web": ("web --path /srv --listen tcp:80", 80, GET, "served"),
     "words": ("words --irc-port tcp:194 --auth file:/srv/passwd", 194, "NICK ann\r\n", " 375 ann "),

@@ -136,17 +136,43 @@ def test_a_large_entry_goes_through_a_memory_file(counter):
     assert any(entry["MESSAGE"] == "x" * 400000 for entry in entries(counter, "PRIORITY=4"))
 
 
-def test_a_failed_start_is_told_in_status_and_journal(counter):
-    """A port in use: one error line with address and remedy; status 69 is seen by systemctl."""
+def test_a_port_in_use_is_told_by_the_socket(counter):
+    """What the manifest declares systemd binds, and its own words say why it cannot."""
     counter.run("systemctl stop tap@counter; systemd-run --unit=holder python3 -m http.server 8080")
     counter.wait_for("curl -sf http://127.0.0.1:8080/ >/dev/null")
     try:
         assert counter.run("systemctl start tap@counter", check=False).returncode != 0
-        shown = counter.run("systemctl status tap@counter", check=False).stdout
-        assert "cannot listen on tcp4:0.0.0.0:8080: address already in use" in shown
-        assert counter.run("systemctl show -P ExecMainStatus tap@counter").stdout == "69\n"
+        shown = counter.run("journalctl --sync; journalctl -u tap@counter.socket -o cat").stdout
+        assert "Failed to create listening socket (0.0.0.0:8080): Address already in use" in shown
     finally:
         counter.run("systemctl stop holder tap@counter; systemctl reset-failed")
+
+
+BINDS = """
+from twisted.application import internet, service
+from twisted.web import resource, server
+class Late(service.MultiService):
+    def privilegedStartService(self):
+        internet.TCPServer(8080, server.Site(resource.Resource())).setServiceParent(self)
+        service.MultiService.privilegedStartService(self)
+application = service.Application("late")
+Late().setServiceParent(application)
+"""
+
+
+def test_a_failed_start_is_told_in_status_and_journal(counter):
+    """A port in use that the application binds itself: one error line; status 69 is seen by systemctl."""
+    counter.write("/root/late.tac", BINDS)
+    counter.run("cd /root && mktap -y late.tac && install -m 600 late.tap /etc/tap/ && systemctl daemon-reload")
+    counter.run("systemctl stop tap@counter; systemd-run --unit=holder python3 -m http.server 8080")
+    counter.wait_for("curl -sf http://127.0.0.1:8080/ >/dev/null")
+    try:
+        assert counter.run("systemctl start tap@late", check=False).returncode != 0
+        shown = counter.run("systemctl status tap@late", check=False).stdout
+        assert "cannot listen on tcp4:0.0.0.0:8080: address already in use" in shown
+        assert counter.run("systemctl show -P ExecMainStatus tap@late").stdout == "69\n"
+    finally:
+        counter.run("systemctl stop holder tap@late; systemctl reset-failed; rm /etc/tap/late.tap")
 
 
 def test_an_unloadable_snapshot_is_not_restarted_for_ever(counter):

@@ -42,5 +42,5 @@ def lay_out(entries: Iterable[Entry], root: str, epoch: int) -> None:
 def settle(root: str, epoch: int) -> None:
     """Set the mode and time of every folder: last, for writing into one changes it."""
     for folder, _, _ in os.walk(root, topdown=False):
-        os.chmod(folder, 0o755)
+        os.chmod(folder, 0o755)  # noqa: S103 - what installed folders have
         os.utime(folder, (epoch, epoch))

@@ -122,8 +122,8 @@ def describe(manifest: Manifest, tap: str, long: str | None) -> tuple[str, ...]:
         return tuple(paragraphs)
     addresses = ", ".join(dict.fromkeys(listen.address for listen in manifest.needs.listen))
     listens = f"It listens on {addresses}." if addresses else "It declares no address to listen on."
-    return (
+    first = (
         f"This is the application {manifest.process.name}, saved in a tap, with a hardened unit to run it under "
-        f"systemd: tap@{tap}. {listens}",
-        f"Its state lies in /var/lib/tap/{tap} and survives upgrades.",
+        f"systemd: tap@{tap}. {listens}"
     )
+    return first, f"Its state lies in /var/lib/tap/{tap} and survives upgrades."

@@ -1,7 +1,7 @@
 """The maintainer scripts of a tap's deb, as text; they run nothing here.
 
-As debhelper's own snippets have them (deb-systemd-helper(1p), deb-systemd-invoke(1p)), but for one thing: the state goes
-with a purge.  The service is enabled as usual; its socket is not, for the service requires it.
+As debhelper's own snippets have them (deb-systemd-helper(1p), deb-systemd-invoke(1p)), but for one thing: the state
+goes with a purge.  The service is enabled as usual; its socket is not, for the service requires it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ def postinst(package: Package, *, sysusers: bool, tmpfiles: bool, sockets: bool)
         lines.append(
             f'        systemd-tmpfiles ${{DPKG_ROOT:+--root="$DPKG_ROOT"}} --create {package.name}.conf || true'
         )
-    for unit in _units(package, sockets=sockets):
-        lines.append(f"        deb-systemd-helper unmask '{unit}' >/dev/null || true")
     lines += [
+        *(
+            f"        deb-systemd-helper unmask '{unit}' >/dev/null || true"
+            for unit in _units(package, sockets=sockets)
+        ),
         f"        if deb-systemd-helper --quiet was-enabled '{package.service}'; then",
         f"            deb-systemd-helper enable '{package.service}' >/dev/null || true",
         "        else",
@@ -79,8 +81,7 @@ def postrm(package: Package, *, sockets: bool) -> str:
         "    systemctl --system daemon-reload >/dev/null || true\n"
         "fi\n"
         'if [ "$1" = purge ]; then\n'
-        f"    if [ -x /usr/bin/deb-systemd-helper ]; then\n        deb-systemd-helper purge {units} >/dev/null || true\n"
-        "    fi\n"
+        f"    deb-systemd-helper purge {units} >/dev/null || true\n"
         f"    rm -rf {state}\n"
         "    for folder in private/tap tap; do\n"
         '        rmdir --ignore-fail-on-non-empty "$DPKG_ROOT/var/lib/$folder" 2>/dev/null || true\n'

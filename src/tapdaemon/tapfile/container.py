@@ -112,6 +112,10 @@ class TapFile:
         self._archive.close()
         os.close(self._fd)
 
+    def read(self) -> bytes:
+        """The file itself, as it was opened."""
+        return os.pread(self._fd, self.status.st_size, 0)
+
     def image(self) -> TapImage:
         """Read all members, each checked against the manifest's size and digest."""
         return TapImage(self.manifest, {member.name: self._member(member) for member in self.manifest.members})

@@ -1,0 +1,133 @@
+"""From the distributions that a tap needs to the packages that have them; it installs nothing.
+
+The order is dh-python's: its own table where present, then the dpkg database of this machine, then python3-NAME where
+apt knows such a package.  A version bound stands only where something needs it: a tap made under the newest Twisted
+serves under an older one (its manifest has the recipe), so none is written for the application's own modules.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from tapdaemon.errors import StartError, TapError
+
+TABLE = "/usr/share/dh-python/dist/cpython3_fallback"
+DPKG_INFO = "/var/lib/dpkg/info"
+# Twisted's own floor and what a tap's loader always has: named here so that a host without dh-python knows them.
+COMMON: Mapping[str, str] = {
+    "twisted": "python3-twisted",
+    "zope-interface": "python3-zope.interface",
+    "pyopenssl": "python3-openssl",
+    "service-identity": "python3-service-identity",
+    "python-daemon": "python3-daemon",
+    "click": "python3-click",
+    "sdnotify": "python3-sdnotify",
+}
+
+
+def normal(distribution: str) -> str:
+    """A distribution's name as PyPI compares them (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+@dataclass(frozen=True)
+class Host:
+    """What is known here of Debian's packages.
+
+    :param table: distribution to package, by dh-python.
+    :param installed: distribution to package, by the dpkg database.
+    :param known: whether apt knows a package; None where there is no apt to ask.
+    """
+
+    table: Mapping[str, str]
+    installed: Mapping[str, str]
+    known: Callable[[str], bool | None]
+
+
+def this_host(table: str = TABLE, info: str = DPKG_INFO) -> Host:
+    """What this machine knows."""
+    return Host(_read_table(table), _read_dpkg(info), _apt_knows)
+
+
+def _read_table(path: str) -> dict[str, str]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return {}
+    return {normal(parts[0]): parts[1] for parts in lines if len(parts) >= 2 and not parts[0].startswith("#")}  # noqa: PLR2004 - name and package
+
+
+_METADATA = re.compile(r"/usr/lib/python3/dist-packages/([^/]+?)-[^-/]+(?:-py[0-9.]+)?\.(?:dist|egg)-info(?:/|\Z)")
+
+
+def _read_dpkg(info: str) -> dict[str, str]:
+    """Every distribution that an installed package has, as `dpkg -S` on its metadata would tell."""
+    found: dict[str, str] = {}
+    try:
+        names = [name for name in os.listdir(info) if name.startswith("python3-") and name.endswith(".list")]
+    except OSError:
+        return found
+    for name in names:
+        with open(os.path.join(info, name), encoding="utf-8", errors="replace") as file:
+            for line in file:
+                match = _METADATA.match(line.strip())
+                if match:
+                    found[normal(match[1])] = name.removesuffix(".list").partition(":")[0]
+    return found
+
+
+def _apt_knows(package: str) -> bool | None:
+    try:
+        told = subprocess.run(  # noqa: S603 - the name is a package's
+            ["apt-cache", "--quiet=2", "show", "--no-all-versions", "--", package],  # noqa: S607 - the PATH's
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return told.returncode == 0 and bool(told.stdout)
+
+
+def debian_packages(distributions: Iterable[str], host: Host) -> tuple[str, ...]:
+    """The packages that have these distributions, sorted.
+
+    :raises TapError: some can't be named; all of them, with the ways out.
+    """
+    found, unnamed = set(), []
+    for distribution in distributions:
+        package = _package(normal(distribution), host)
+        if package is None:
+            unnamed.append(distribution)
+        else:
+            found.add(package)
+    if unnamed:
+        raise unnameable(unnamed)
+    return tuple(sorted(found))
+
+
+def nameable(distributions: Iterable[str], host: Host) -> tuple[str, ...]:
+    """The packages of those distributions that can be named, sorted."""
+    found = (_package(normal(distribution), host) for distribution in distributions)
+    return tuple(sorted({package for package in found if package is not None}))
+
+
+def _package(distribution: str, host: Host) -> str | None:
+    named = host.installed.get(distribution) or host.table.get(distribution) or COMMON.get(distribution)
+    if named is not None:
+        return named
+    guess = f"python3-{distribution.removeprefix('python-')}"
+    return None if host.known(guess) is False else guess
+
+
+def unnameable(distributions: Iterable[str]) -> TapError:
+    return StartError(
+        ", ".join(sorted(distributions)),
+        "no Debian package is known to have it",
+        "say which one does with --depends PACKAGE, which stands for all that cannot be named",
+    )

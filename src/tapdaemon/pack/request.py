@@ -1,0 +1,126 @@
+"""What a packager was asked for, made into a package: the tap opened, checked, and never loaded."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tapdaemon.errors import TapError, UsageError
+from tapdaemon.pack import closure, package
+from tapdaemon.pack.package import Package
+from tapdaemon.tapfile import folders
+from tapdaemon.tapfile.container import TapFile
+from tapdaemon.tapfile.manifest import Manifest
+
+Progress = Callable[[str], None]
+# deb-control(5), of one alternative: a name, and a version in parentheses.
+_DEPENDS = re.compile(r"[a-z0-9][a-z0-9+.-]+(:any)?( \((<<|<=|=|>=|>>) [0-9A-Za-z.+~:-]+\))?\Z")
+_WRITER = re.compile(r"tapdaemon ([0-9][0-9A-Za-z.+~]*)\Z")
+_PRIVATE_KEY = b"PRIVATE KEY-----"
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of tap2deb, as given.
+
+    :param tap: path of the tap.
+    :param protocol: the name's second half, where it is not the tap's own.
+    :param depends: packages that stand for what cannot be named.
+    """
+
+    tap: str
+    protocol: str | None = None
+    maintainer: str | None = None
+    summary: str | None = None
+    description: str | None = None
+    version: str = "1.0"
+    depends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A package, and what its maker should know of it."""
+
+    package: Package
+    warnings: tuple[str, ...]
+
+
+def prepare(
+    request: Request, environ: Mapping[str, str], host: closure.Host, git: Sequence[str], progress: Progress
+) -> Prepared:
+    """Read the tap's manifest and make a package of it.
+
+    :param environ: for DEBFULLNAME, DEBEMAIL and SOURCE_DATE_EPOCH.
+    :param host: what is known of packages here.
+    :raises TapError: the tap is not trusted or not whole, or what is asked for cannot be.
+    """
+    name = package.check_name(request.protocol or folders.stem(request.tap))
+    version = package.check_version(request.version)
+    for one in request.depends:
+        if not _DEPENDS.match(one):
+            raise UsageError(f"--depends {one!a}", "no package's name", "write it as NAME or 'NAME (>= VERSION)'")
+    who = package.maintainer(request.maintainer, environ, git)
+    progress(f"reading {request.tap}")
+    with TapFile(request.tap, os.geteuid()) as tap:
+        image = tap.image()
+        manifest = tap.manifest
+        data = tap.read()
+    progress("looking for the packages it needs")
+    made = Package(
+        tap=name,
+        manifest=manifest,
+        data=data,
+        version=version,
+        maintainer=who,
+        summary=package.check_line("description", request.summary or f"Twisted application {name}, saved in a tap"),
+        description=package.describe(manifest, name, request.description),
+        depends=_depends(manifest, request.depends, host),
+        time=_time(manifest, environ),
+        source=os.path.basename(request.tap),
+    )
+    warnings = []
+    if any(_PRIVATE_KEY in content for content in image.members.values()):
+        warnings.append("it carries a private key, and everybody may read what a package installs: name the key's file")
+    if manifest.process.uid in (0, "root"):
+        warnings.append("it runs as root, as the tap was made to")
+    return Prepared(made, tuple(warnings))
+
+
+def _depends(manifest: Manifest, given: Sequence[str], host: closure.Host) -> tuple[str, ...]:
+    writer = _WRITER.match(manifest.lineage.writer)
+    ours = f"tapdaemon (>= {writer[1]})" if writer else "tapdaemon"
+    distributions = [name for name, _ in manifest.needs.distributions]
+    try:
+        named = closure.debian_packages(distributions, host)
+    except TapError:
+        if not given:
+            raise
+        named = closure.nameable(distributions, host)
+    return (ours, *named, *given)
+
+
+def _time(manifest: Manifest, environ: Mapping[str, str]) -> int:
+    """reproducible-builds.org's SOURCE_DATE_EPOCH, else the tap's own."""
+    fixed = environ.get("SOURCE_DATE_EPOCH", "")
+    return int(fixed) if fixed.isdigit() else manifest.lineage.time
+
+
+def git_user() -> tuple[str, ...]:
+    """user.name and user.email, as far as git is here and knows them."""
+    found = []
+    for key in ("user.name", "user.email"):
+        try:
+            told = subprocess.run(  # noqa: S603 - two words of ours
+                ["git", "config", "--get", key],  # noqa: S607 - the PATH's
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ()
+        found.append(told.stdout.strip())
+    return tuple(found)

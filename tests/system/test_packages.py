@@ -1,0 +1,218 @@
+"""tap2deb's packages on a booted Debian: every row of a package's life, built where the project's own package is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PACKAGED = True
+WHO = "-m 'Ann Example <ann@example.org>'"
+COUNTER = """
+from twisted.application import service, strports
+from twisted.web import resource, server
+
+class Counter(resource.Resource):
+    isLeaf = True
+    count = 0
+    word = b"{word}"
+    def render_GET(self, request):
+        self.count += 1
+        return b"%s %d" % (self.word, self.count)
+
+application = service.Application("counter")
+strports.service("tcp:{port}", server.Site(Counter())).setServiceParent(application)
+"""
+
+
+@pytest.fixture(scope="module")
+def packaged(debian):
+    """The project's own package, built here by debhelper and installed by apt."""
+    debian.run("cd /root/tapdaemon && make deb")
+    debian.run("apt-get install -y /root/tapdaemon/dist/tapdaemon_*.deb")
+    make(debian, "1.0")
+    make(debian, "1.1")
+    return debian
+
+
+def make(machine, version: str, word: str = "one", port: int = 80, options: str = "") -> str:
+    """A package of the counter; its path."""
+    machine.write("/root/counter.tac", COUNTER.format(word=word, port=port))
+    machine.run(f"cd /root && mktap -y counter.tac {options} && tap2deb -q {WHO} -V {version} counter.tap")
+    return deb(version)
+
+
+def deb(version: str) -> str:
+    return f"/root/tap-counter_{version}-0tap1_all.deb"
+
+
+def install(machine, version: str) -> None:
+    machine.run(f"apt-get install -y {deb(version)}")
+
+
+def get(machine, port: int = 80) -> str:
+    return machine.run(f"curl -sf -m 20 http://127.0.0.1:{port}/").stdout
+
+
+def state(machine) -> tuple[str, str]:
+    """Whether it is active, and whether it is enabled."""
+    told = machine.run("systemctl is-active tap@counter; systemctl is-enabled tap@counter", check=False).stdout.split()
+    return told[0], told[1]
+
+
+@pytest.fixture
+def fresh(packaged):
+    """1.0, installed on a machine that never had it."""
+    packaged.run("systemctl unmask tap@counter 2>/dev/null; apt-get purge -y tap-counter; systemctl reset-failed")
+    install(packaged, "1.0")
+    return packaged
+
+
+def test_a_fresh_install_is_enabled_and_active(fresh):
+    """apt install, curl, journalctl."""
+    assert state(fresh) == ("active", "enabled")
+    assert get(fresh) == "one 1"
+    assert "ready: tcp4:0.0.0.0:80" in fresh.run("journalctl --sync; journalctl -u tap@counter").stdout
+    assert fresh.run("dpkg --verify tap-counter").stdout == ""
+    assert "(idx: 0)" not in fresh.run("systemctl status tap@counter").stdout
+
+
+def test_an_upgrade_restarts_it_on_the_same_socket_with_its_state(fresh):
+    """An unchanged tap goes on from its snapshot."""
+    inode = "ss -Hltne sport = :80 | grep -o 'ino:[0-9]*'"
+    pid, before = fresh.run("systemctl show -P MainPID tap@counter").stdout, fresh.run(inode).stdout
+    assert get(fresh) == "one 1"
+    install(fresh, "1.1")
+    assert fresh.run("systemctl show -P MainPID tap@counter").stdout != pid
+    assert fresh.run(inode).stdout == before
+    assert get(fresh) == "one 2"
+
+
+def test_an_upgrade_with_a_changed_tap(fresh):
+    """It starts from the new one, on its new address; the old snapshot is kept aside."""
+    assert get(fresh) == "one 1"
+    make(fresh, "2.0", "two", 81)
+    install(fresh, "2.0")
+    assert get(fresh, 81) == "two 1"
+    assert fresh.run("curl -s http://127.0.0.1:80/", check=False).returncode == 7
+    assert "counter-shutdown.aside-1.tap" in fresh.run("ls /var/lib/private/tap/counter").stdout
+
+
+def test_disabled_and_stopped_stays_so(fresh):
+    """The administrator's word outlives an upgrade."""
+    fresh.run("systemctl disable --now tap@counter")
+    install(fresh, "1.1")
+    assert state(fresh) == ("inactive", "disabled")
+
+
+def test_stopped_but_enabled_is_started(fresh):
+    """Debian's norm."""
+    fresh.run("systemctl stop tap@counter")
+    install(fresh, "1.1")
+    assert state(fresh) == ("active", "enabled")
+
+
+def test_masked_stays_masked(fresh):
+    """And is not started."""
+    fresh.run("systemctl stop tap@counter; systemctl mask tap@counter")
+    install(fresh, "1.1")
+    assert state(fresh) == ("inactive", "masked")
+
+
+def test_removed_it_is_stopped(fresh):
+    """Service and socket; the state stays until a purge."""
+    get(fresh)
+    fresh.run("apt-get remove -y tap-counter")
+    assert fresh.run("curl -s http://127.0.0.1/", check=False).returncode == 7
+    assert fresh.run("systemctl is-active tap@counter.service tap@counter.socket", check=False).stdout.split() == [
+        "inactive", "inactive",
+    ]  # fmt: skip
+    assert "counter-shutdown.tap" in fresh.run("ls /var/lib/private/tap/counter").stdout
+    install(fresh, "1.0")
+    assert (state(fresh), get(fresh)) == (("active", "enabled"), "one 2")
+
+
+def test_disabled_removed_and_reinstalled_is_disabled(fresh):
+    """deb-systemd-helper remembers."""
+    fresh.run("systemctl disable --now tap@counter; apt-get remove -y tap-counter")
+    install(fresh, "1.0")
+    assert state(fresh) == ("inactive", "disabled")
+
+
+def test_policy_rc_d_is_obeyed(packaged):
+    """101: installed, enabled, not started."""
+    packaged.run("apt-get purge -y tap-counter")
+    packaged.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+    install(packaged, "1.0")
+    assert state(packaged) == ("inactive", "enabled")
+    packaged.run("rm /usr/sbin/policy-rc.d")
+
+
+def test_a_purge_leaves_nothing(fresh):
+    """No unit, no link, no state, no record of deb-systemd-helper's."""
+    get(fresh)
+    fresh.run("apt-get purge -y tap-counter")
+    left = "find /etc /usr /var/lib /run/systemd -xdev -name '*counter*' -not -path '*/root/*'"
+    assert fresh.run(left).stdout == ""
+
+
+def test_drop_ins_survive_an_upgrade(fresh):
+    """What the administrator says of the unit holds before and after."""
+    fresh.write("/etc/systemd/system/tap@counter.service.d/mine.conf", "[Service]\nEnvironment=MINE=1\n")
+    fresh.run("systemctl daemon-reload")
+    install(fresh, "1.1")
+    assert fresh.run("systemctl show -P Environment tap@counter").stdout == "MINE=1\n"
+    fresh.run("rm -r /etc/systemd/system/tap@counter.service.d")
+
+
+def test_an_administrators_tap_stands_before_the_packages(fresh):
+    """/etc/tap/counter.tap: the generator writes the whole unit, and its port is the one that is served."""
+    fresh.write("/root/counter.tac", COUNTER.format(word="mine", port=82))
+    fresh.run("cd /root && mktap -y counter.tac && install -m 600 counter.tap /etc/tap/ && systemctl daemon-reload")
+    fresh.run("systemctl stop tap@counter && systemctl start tap@counter")
+    assert get(fresh, 82) == "mine 1"
+    fresh.run("rm /etc/tap/counter.tap && systemctl daemon-reload && systemctl restart tap@counter.socket tap@counter")
+    assert get(fresh) == "one 1"
+
+
+def test_a_user_of_its_own(packaged):
+    """mktap -u: sysusers makes him, the process is his, tmpfiles makes his folder."""
+    packaged.run("apt-get purge -y tap-counter")
+    make(packaged, "3.0", options="-u tapper --writable /srv/spool")
+    install(packaged, "3.0")
+    assert get(packaged) == "one 1"
+    pid = packaged.run("systemctl show -P MainPID tap@counter").stdout.strip()
+    assert packaged.run(f"stat -c %U /proc/{pid} /srv/spool").stdout == "tapper\ntapper\n"
+
+
+def test_lintian_and_systemd_have_nothing_to_say(fresh):
+    """Errors, warnings, infos and pedantic tags; verify is silent; the exposure is at most 1.3."""
+    done = fresh.run(f"lintian --allow-root -E -I --pedantic {deb('1.0')}", check=False)
+    assert done.stdout == ""
+    assert fresh.run("systemd-analyze verify --man=no tap@counter.service tap@counter.socket").stderr == ""
+    told = fresh.run("systemd-analyze security --no-pager tap@counter | tail -1").stdout
+    assert float(told.split(":")[1].split()[0]) <= 1.3
+
+
+def test_another_user_builds_the_same_bytes(packaged):
+    """www-data, elsewhere, later."""
+    packaged.write("/root/counter.tac", COUNTER.format(word="one", port=80))
+    packaged.run("cd /root && mktap -y counter.tac && tap2deb -q -V 9 -m 'A <a@x>' counter.tap")
+    packaged.run(
+        "install -d -o www-data /srv/build && install -o www-data /root/counter.tap /srv/build/ && cd /srv/build && "
+        "runuser -u www-data -- env TZ=Asia/Tokyo sh -c \"umask 077; tap2deb -q -V 9 -m 'A <a@x>' counter.tap\""
+    )
+    sums = packaged.run("sha256sum /root/tap-counter_9-0tap1_all.deb /srv/build/tap-counter_9-0tap1_all.deb").stdout
+    assert len({line.split()[0] for line in sums.splitlines()}) == 1
+
+
+def test_a_tap_made_under_the_newest_twisted(packaged, tmp_path):
+    """Made here, packaged and served there: no version bound stands in its way."""
+    command = [sys.executable, "-P", "-m", "tapdaemon.cli.mktap", "-o", tmp_path / "site.tap"]
+    subprocess.run([*command, "web", "--path", "/srv/www", "--listen", "tcp:83"], check=True, capture_output=True)
+    packaged.write("/root/site.tap", (tmp_path / "site.tap").read_bytes(), 0o600)
+    packaged.run("mkdir -p /srv/www && echo newest >/srv/www/x")
+    packaged.run(f"cd /root && tap2deb -q {WHO} site.tap && apt-get install -y ./tap-site_1.0-0tap1_all.deb")
+    assert packaged.run("curl -sf http://127.0.0.1:83/x").stdout == "newest\n"
+    packaged.run("apt-get purge -y tap-site")
