@@ -10,6 +10,7 @@ from machine import SUITES, machine, missing
 PROBLEM = missing()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         suite = getattr(item, "callspec", None) and item.callspec.params.get("debian")

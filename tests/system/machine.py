@@ -6,6 +6,7 @@ It boots in about a second, has no network but loopback, and is gone when its co
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -35,8 +36,11 @@ def root(suite: str) -> Path:
     recipe = PROJECT / "packaging" / "make-root"
     digest = hashlib.sha256(recipe.read_bytes()).hexdigest()[:12]
     folder = CACHE / f"{suite}-{digest}"
-    if not folder.is_dir():
-        subprocess.run([recipe, suite, folder], check=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f".{suite}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be at it
+        if not folder.is_dir():
+            subprocess.run([recipe, suite, folder], check=True)
     return folder
 
 
@@ -115,7 +119,12 @@ class Machine:
     # ---- use
 
     def run(self, command: str, *, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a shell command inside, as root, the way an administrator's shell would."""
+        """Run a shell command inside, as root, the way an administrator's shell would.
+
+        What was logged before a journal is read stands in it.
+        """
+        if "journalctl" in command and "--sync" not in command:
+            command = f"journalctl --sync; {command}"
         inside = [
             "nsenter",
             "-t",
@@ -141,7 +150,8 @@ class Machine:
             capture_output=True, text=True, input=stdin, timeout=120, check=False,
         )  # fmt: skip
         if check and done.returncode:
-            raise AssertionError(f"{command!r} exited {done.returncode}\n{done.stdout}\n{done.stderr}")
+            told = self.run("journalctl --no-pager -n 40 -o short-monotonic", check=False).stdout
+            raise AssertionError(f"{command!r} exited {done.returncode}\n{done.stdout}\n{done.stderr}\n{told}")
         return done
 
     def write(self, path: str, text: str | bytes, mode: int = 0o644) -> None:

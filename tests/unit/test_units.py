@@ -200,6 +200,20 @@ def test_the_generator_serves_what_can_be_served(tmp_path, image):
     assert generator.main([]) == 64
 
 
+def test_a_dead_link_of_a_dynamic_users_is_removed(tmp_path, image):
+    """systemd leaves it, and a named user's folder could not be made; a link that leads somewhere stays."""
+    if os.geteuid() != 0:
+        pytest.skip("SKIPPED: the generator trusts root's files only, and this is not root")
+    install(tmp_path / "etc", "web", image)
+    install(tmp_path / "etc", "shop", image)
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "web").symlink_to("../private/web")
+    (run / "shop").symlink_to(tmp_path)
+    assert list(generator.generate(str(tmp_path / "out"), taps=[str(tmp_path / "etc")], runtime=str(run))) == []
+    assert [entry.name for entry in run.iterdir()] == ["shop"]
+
+
 def test_a_name_with_a_unit_of_its_own(tmp_path, image):
     """The administrator's and a mask are left alone; a package's too, unless /etc/tap stands before it."""
     if os.geteuid() != 0:

@@ -6,6 +6,7 @@ and a broken one is a line in the journal while the others are served.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ def generate(
     places: Places = USUAL,
     admin: Sequence[str] = ADMIN_UNITS,
     vendor: Sequence[str] = VENDOR_UNITS,
+    runtime: str = "/run/tap",
     version: int = 0,
 ) -> Iterator[str]:
     """Write the drop-ins below `normal`, the first of a generator's three folders.
@@ -33,6 +35,7 @@ def generate(
     A NAME that has a unit of its own is left alone: a package's, unless the administrator's tap stands before the
     vendor's, and then the whole unit is written, for drop-ins could not take the package's own options back.
 
+    :param runtime: the folder of the services' runtime folders.
     :param version: of the systemd that reads them; 0 for the one that is installed here.
 
     :returns: a line for each tap that could not be served, or not wholly.
@@ -41,6 +44,7 @@ def generate(
 
     version = version or host.systemd_version()
     for name, path in folders.installed(taps):
+        remove_dead_link(os.path.join(runtime, name))
         if _has_unit(name, admin):
             continue
         of_package = _has_unit(name, vendor)
@@ -57,6 +61,17 @@ def generate(
             continue
         yield from (f"{path}: {line}" for line in rendering.left_out(tap))
         rendering.write(normal, files)
+
+
+def remove_dead_link(path: str) -> None:
+    """Remove a link that leads nowhere.
+
+    systemd (252 and 257) leaves the link to a dynamic user's RuntimeDirectory= behind, and then cannot make the folder
+    of a named user: the start fails with 233 until somebody removes it.
+    """
+    with contextlib.suppress(OSError):
+        if os.path.islink(path) and not os.path.exists(path):
+            os.unlink(path)
 
 
 def _has_unit(name: str, units: Sequence[str]) -> bool:
