@@ -58,6 +58,7 @@ def get(machine, port: int = 80) -> str:
 def state(machine) -> tuple[str, str]:
     """Whether it is active, and whether it is enabled."""
     told = machine.run("systemctl is-active tap@counter; systemctl is-enabled tap@counter", check=False).stdout.split()
+    assert told[0] != "failed", machine.run("systemctl status tap@counter; journalctl -u tap@counter | tail -30").stdout
     return told[0], told[1]
 
 
