@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from test_readme import commands
 
 PACKAGED = True
 WHO = "-m 'Ann Example <ann@example.org>'"
@@ -206,6 +207,18 @@ def test_another_user_builds_the_same_bytes(packaged):
     )
     sums = packaged.run("sha256sum /root/tap-counter_9-0tap1_all.deb /srv/build/tap-counter_9-0tap1_all.deb").stdout
     assert len({line.split()[0] for line in sums.splitlines()}) == 1
+
+
+def test_the_readmes_own_lines(packaged):
+    """tap2deb and apt, as they stand there."""
+    packaged.run("dpkg --purge tap-counter; mkdir -p /srv/www && echo shipped >/srv/www/x")
+    packaged.run("cd /root && mktap web --path /srv/www --listen tcp:80")
+    lines = commands("tap2deb", "apt")
+    assert len(lines) == 2
+    for line in lines:
+        packaged.run(f"cd /root && {line}")
+    assert packaged.run("curl -sf http://127.0.0.1/x").stdout == "shipped\n"
+    packaged.run("dpkg --purge tap-web")
 
 
 def test_a_tap_made_under_the_newest_twisted(packaged, tmp_path):

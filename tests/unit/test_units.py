@@ -66,8 +66,11 @@ def test_a_small_tap_is_a_credential_and_a_large_one_is_staged(image):
     """The limit is the 1 MB of all credentials."""
     small = demands.service(tap(image.manifest, 2**20))
     assert small == [Option("Service", "LoadCredential", "tap:/etc/tap/web.tap")]
-    (large,) = demands.service(tap(image.manifest, 2**20 + 1))
-    assert (large.name, large.value) == ("ExecStartPre", "+/usr/lib/tapdaemon/tap-stage %i")
+    large = demands.service(tap(image.manifest, 2**20 + 1))
+    assert [(option.name, option.value) for option in large] == [
+        ("ExecStartPre", "+/usr/lib/tapdaemon/tap-stage %i"),
+        ("ExecStopPost", "+/usr/lib/tapdaemon/tap-stage --remove %i"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -171,15 +171,14 @@ def _is_raw(path: str) -> bool:
 
 
 def _installed(name: str, here: Surroundings) -> str:
-    """Where --instance finds its tap: what a root step staged, for it is newer; the credential; the three folders."""
+    """Where --instance finds its tap: the unit's credential, what a root step staged, the three folders.
+
+    In a reload what was staged comes first: the credential is still that of the start.
+    """
+    places = [os.path.join(here.credentials, "tap")] if here.credentials else []
     staged = os.path.join(folders.STAGE_FOLDER, name + folders.SUFFIX)
-    if here.systemd and os.path.exists(staged):
-        return staged
-    if here.credentials:
-        credential = os.path.join(here.credentials, "tap")
-        if os.path.exists(credential):
-            return credential
-    return folders.find(name)
+    places.insert(0 if here.predecessor is not None else len(places), staged)
+    return next((place for place in places if here.systemd and os.path.exists(place)), None) or folders.find(name)
 
 
 def resumable(source: Source) -> bool:

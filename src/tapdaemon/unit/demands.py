@@ -115,7 +115,10 @@ def _sockets_first(tap: Tap) -> list[Option]:
 def _way_in(tap: Tap, places: Places) -> list[Option]:
     if tap.size <= CREDENTIAL_MAX:
         return [Option("Service", "LoadCredential", f"tap:{escape(tap.path)}")]
-    return [Option("Service", "ExecStartPre", f"+{places.library}/tap-stage %i")]
+    return [
+        Option("Service", "ExecStartPre", f"+{places.library}/tap-stage %i"),
+        Option("Service", "ExecStopPost", f"+{places.library}/tap-stage --remove %i"),
+    ]
 
 
 def _user(manifest: Manifest) -> list[Option]:

@@ -40,19 +40,29 @@ def reload(name: str, pid: int, environ: Mapping[str, str], *, user: bool) -> st
         mounts.enter(1)
         gid = stage.service_group(environ)
         place = folders.STAGE_FOLDER
-        _lay_down(name, gid, pid)
-    with _waiting(os.path.join(place, f"{name}.reload"), gid) as listener:
-        try:
-            os.kill(pid, signal.SIGHUP)
-        except OSError as error:
-            raise StartError(f"process {pid}", f"cannot be signalled: {os_reason(error)}") from error
-        verdict = _verdict(listener, pid)
+    try:
+        if not user:
+            _lay_down(name, gid, pid)
+        verdict = _ask(os.path.join(place, f"{name}.reload"), gid, pid)
+    finally:
+        if not user:
+            stage.remove(name)  # the successor has read it; what is bound in its place stays bound
     status, _, reason = verdict.partition(" ")
     if status != "0":
         failure = StartError("", reason or "the running tap ended before it answered", "nothing has changed")
         failure.status = int(status) if status.isdigit() else EX_SOFTWARE
         raise failure
     return f"tap {name} was reloaded"
+
+
+def _ask(path: str, gid: int, pid: int) -> str:
+    """Signal the running tap, and wait for what it answers."""
+    with _waiting(path, gid) as listener:
+        try:
+            os.kill(pid, signal.SIGHUP)
+        except OSError as error:
+            raise StartError(f"process {pid}", f"cannot be signalled: {os_reason(error)}") from error
+        return _verdict(listener, pid)
 
 
 def _lay_down(name: str, gid: int, pid: int) -> None:
@@ -119,6 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(names) != 1 or not pid.isdigit():
         sys.stderr.write("usage: MAINPID=PID tap-reload [--user] NAME\n")
         return EX_USAGE
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # systemd's patience ended: what was laid down goes
     try:
         sys.stdout.write(f"{reload(names[0], int(pid), os.environ, user=user)}\n")
     except TapError as error:

@@ -46,11 +46,6 @@ def service(places: Places = USUAL) -> list[Option]:
         *_options(
             "Service",
             *_life(tapd, f"+{places.library}/tap-reload %i"),
-            (
-                "ExecStopPost",
-                f"-+{places.library}/tap-stage --remove %i",
-                "What a root step laid down for the service.",
-            ),
             ("DynamicUser", "yes"),
             ("StateDirectory", "tap/%i"),
             ("StateDirectoryMode", "0700"),
