@@ -10,11 +10,7 @@ from machine import SUITES, machine, missing
 PROBLEM = missing()
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
-    for item in items:
-        suite = getattr(item, "callspec", None) and item.callspec.params.get("debian")
-        item.add_marker(pytest.mark.xdist_group(suite or "other"))
     if PROBLEM is None:
         return
     if os.environ.get("CI"):
