@@ -188,6 +188,19 @@ def test_a_user_of_its_own(packaged):
     assert packaged.run(f"stat -c %U /proc/{pid} /srv/spool").stdout == "tapper\ntapper\n"
 
 
+def test_a_key_of_this_host(packaged):
+    """The package names the key; the generator sees who may read it here, and passes it."""
+    packaged.run(
+        "dpkg --purge tap-counter; mkdir -p /etc/keys /srv/www && chmod 700 /etc/keys && echo sealed >/srv/www/x && "
+        "cd /etc/keys && openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -keyout key.pem -out cert.pem && "
+        "chmod 600 *.pem && cd /root && mktap -o tls.tap web --path /srv/www "
+        "--listen ssl:443:privateKey=/etc/keys/key.pem:certKey=/etc/keys/cert.pem && "
+        f"tap2deb -q {WHO} tls.tap && apt-get install -y ./tap-tls_1.0-0tap1_all.deb"
+    )
+    assert packaged.run("curl -skf https://127.0.0.1/x").stdout == "sealed\n"
+    packaged.run("dpkg --purge tap-tls")
+
+
 def test_lintian_and_systemd_have_nothing_to_say(fresh):
     """Errors, warnings, infos and pedantic tags; verify is silent; the exposure is at most 1.3."""
     done = fresh.run(f"lintian --allow-root -E -I --pedantic {deb('1.0')}", check=False)

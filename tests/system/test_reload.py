@@ -173,6 +173,17 @@ def test_a_changed_tap_is_swapped_in(running):
     assert (get(running, "/word"), get(running)) == ("two", "4")
 
 
+def test_changed_code_is_swapped_in(running):
+    """A module of the host's, not the tap's: the successor imports it anew, and the state goes along."""
+    running.write("/usr/lib/python3/dist-packages/wordy.py", "WORD = b'old'\n")
+    install(running, more="import wordy\nCounter.word = property(lambda self: wordy.WORD)")
+    running.run("systemctl restart tap@counter")
+    assert (get(running), get(running, "/word")) == ("1", "old")
+    running.write("/usr/lib/python3/dist-packages/wordy.py", "WORD = b'new, and longer'\n")
+    running.run("systemctl reload tap@counter")
+    assert (get(running, "/word"), get(running)) == ("new, and longer", "4")
+
+
 def test_a_long_request_is_finished_by_the_process_that_has_it(running):
     """The reload does not wait for it, and neither do the others."""
     old = main_pid(running)

@@ -51,7 +51,7 @@ def service(tap: Tap, places: Places = USUAL, version: int = 252) -> list[Option
 
     :param version: of the systemd that is to read them.
     """
-    return [*_sockets_first(tap), *_way_in(tap, places), *_user(tap.manifest), *_files(tap, version), *_families(tap)]
+    return [*_sockets_first(tap), *_way_in(tap, places), *_user(tap.manifest), *files(tap, version), *_families(tap)]
 
 
 def socket(tap: Tap) -> list[Option]:
@@ -140,7 +140,7 @@ def secrets(tap: Tap) -> list[tuple[str, str]]:
     return [(f"file-{number}", path) for number, path in enumerate(found)]
 
 
-def _files(tap: Tap, version: int) -> list[Option]:
+def files(tap: Tap, version: int) -> list[Option]:
     """Secret files as credentials, bound to where the application looks for them; hidden folders opened for it."""
     needs = tap.manifest.needs
     secret = secrets(tap)

@@ -33,7 +33,8 @@ def generate(
     """Write the drop-ins below `normal`, the first of a generator's three folders.
 
     A NAME that has a unit of its own is left alone: a package's, unless the administrator's tap stands before the
-    vendor's, and then the whole unit is written, for drop-ins could not take the package's own options back.
+    vendor's, and then the whole unit is written, for drop-ins could not take the package's own options back.  To a
+    unit that tap2deb made only what depends on this host is added: who may read the files that the tap names.
 
     :param runtime: the folder of the services' runtime folders.
     :param version: of the systemd that reads them; 0 for the one that is installed here.
@@ -45,14 +46,18 @@ def generate(
     version = version or host.systemd_version()
     for name, path in folders.installed(taps):
         remove_dead_link(os.path.join(runtime, name))
-        if _has_unit(name, admin):
+        if _unit(name, admin):
             continue
-        of_package = _has_unit(name, vendor)
-        if of_package and os.path.dirname(path) != taps[0]:
+        packaged = _unit(name, vendor)
+        overrides = os.path.dirname(path) == taps[0]
+        if packaged and not overrides and not _is_ours(packaged):
             continue
         try:
             tap = host.look(name, path, 0)
-            files = rendering.whole(tap, places, version) if of_package else rendering.dropins(tap, places, version)
+            if packaged:
+                files = rendering.whole(tap, places, version) if overrides else rendering.of_this_host(tap, version)
+            else:
+                files = rendering.dropins(tap, places, version)
         except (TapError, OSError) as error:
             yield str(error)
             continue
@@ -74,9 +79,21 @@ def remove_dead_link(path: str) -> None:
             os.unlink(path)
 
 
-def _has_unit(name: str, units: Sequence[str]) -> bool:
-    """Whether a unit of that very name stands in one of the folders; a mask is one, too."""
-    return any(os.path.lexists(os.path.join(folder, f"tap@{name}.service")) for folder in units)
+def _unit(name: str, units: Sequence[str]) -> str | None:
+    """The unit of that very name in one of the folders; a mask is one, too."""
+    places = (os.path.join(folder, f"tap@{name}.service") for folder in units)
+    return next((place for place in places if os.path.lexists(place)), None)
+
+
+def _is_ours(unit: str) -> bool:
+    """Whether tap2deb made it: then only what depends on this host is added."""
+    from tapdaemon.unit.rendering import OURS
+
+    try:
+        with open(unit, encoding="utf-8") as file:
+            return file.readline().startswith(f"# {OURS} ")
+    except (OSError, ValueError):
+        return False
 
 
 def main(arguments: Sequence[str] | None = None, *, places: Places = USUAL) -> int:
