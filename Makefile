@@ -4,6 +4,7 @@
 #   make soak     the same with full counts, and the tables of docs/
 #   make bench    start-up and memory beside twistd and a bare script
 #   make deb      the project's own Debian package, in dist/
+#   make rpm      the project's own rpm, likewise
 #   make install  commands, unit, generator and man pages below DESTDIR
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 STAMP := $(VENV)/.tests
 
-.PHONY: run test lint unit soak bench units deb install clean
+.PHONY: run test lint unit soak bench units deb rpm install clean
 
 $(RUNS): pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
@@ -52,6 +53,9 @@ units:
 
 deb:
 	packaging/build-deb
+
+rpm:
+	packaging/build-rpm
 
 install:
 	packaging/install "$(DESTDIR)" "$(PREFIX)" "$(PYTHON)"

@@ -223,11 +223,11 @@ def test_another_user_builds_the_same_bytes(packaged):
 
 
 def test_the_readmes_own_lines(packaged):
-    """tap2deb and apt, as they stand there."""
+    """tap2deb, apt and tap2rpm, as they stand there."""
     packaged.run("dpkg --purge tap-counter; mkdir -p /srv/www && echo shipped >/srv/www/x")
     packaged.run("cd /root && mktap web --path /srv/www --listen tcp:80")
-    lines = commands("tap2deb", "apt")
-    assert len(lines) == 2
+    lines = commands("tap2deb", "apt", "tap2rpm")
+    assert len(lines) == 3
     for line in lines:
         packaged.run(f"cd /root && {line}")
     assert packaged.run("curl -sf http://127.0.0.1/x").stdout == "shipped\n"
@@ -243,3 +243,12 @@ def test_a_tap_made_under_the_newest_twisted(packaged, tmp_path):
     packaged.run(f"cd /root && tap2deb -q {WHO} site.tap && apt-get install -y ./tap-site_1.0-0tap1_all.deb")
     assert packaged.run("curl -sf http://127.0.0.1:83/x").stdout == "newest\n"
     packaged.run("apt-get purge -y tap-site")
+
+
+def test_the_projects_own_rpm(packaged):
+    """make rpm: built with Debian's rpm and installed with it, over what apt had installed."""
+    packaged.run("cd /root/tapdaemon && make rpm")
+    packaged.run("rpm -Uvh --nodeps --replacefiles /root/tapdaemon/dist/tapdaemon-*.noarch.rpm")
+    assert "/usr/lib/systemd/system/tap@.socket" in packaged.run("rpm -ql tapdaemon").stdout
+    assert packaged.run("rpm -V --nodeps tapdaemon", check=False).stdout == ""
+    assert packaged.run("tapd --version").stdout.startswith("tapd (tapdaemon) ")

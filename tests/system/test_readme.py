@@ -26,7 +26,18 @@ def commands(*words: str) -> list[str]:
 def test_each_command_is_run_by_a_test():
     """What the README shows is what the tests below run, and the tests that run it all."""
     told = {line.split()[0] for line in COMMANDS}
-    assert told == {"mktap", "install", "systemctl", "journalctl", "tapctl", "tapd", "tap2deb", "apt", "make"}
+    assert told == {
+        "mktap",
+        "install",
+        "systemctl",
+        "journalctl",
+        "tapctl",
+        "tapd",
+        "tap2deb",
+        "tap2rpm",
+        "apt",
+        "make",
+    }
     assert commands("make") == ["make run", "make test", "make install"]
 
 

@@ -231,4 +231,4 @@ def test_depends_are_dependencies(tmp_path):
     for text in ("x\nEssential: yes", "$(touch mark)", "X", "a, b"):
         asked = request.Request("web.tap", maintainer="A <a@x>", depends=(text,))
         with pytest.raises(errors.UsageError, match="no package's name"):
-            request.prepare(asked, {}, closure.Host({}, {}, lambda _: None), (), lambda _: None)
+            request.prepare(asked, {}, lambda *_: (), (), lambda _: None)

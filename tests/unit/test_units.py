@@ -12,7 +12,7 @@ import pytest
 
 import tapdaemon
 from tapdaemon import errors
-from tapdaemon.cli import mktap, tap2deb, tapctl, tapd_options
+from tapdaemon.cli import mktap, tap2deb, tap2rpm, tapctl, tapd_options
 from tapdaemon.cli.show import page
 from tapdaemon.persist import images
 from tapdaemon.tapfile.container import encode
@@ -312,7 +312,12 @@ def options_of(name: str) -> set[str]:
     """Long options of a command, as its code has them."""
     if name == "tapd":
         return {f"--{option.name}" for option in tapd_options.TABLE}
-    command = {"mktap": mktap.command, "tapctl": tapctl.command, "tap2deb": tap2deb.command}[name]
+    command = {
+        "mktap": mktap.command,
+        "tapctl": tapctl.command,
+        "tap2deb": tap2deb.command,
+        "tap2rpm": tap2rpm.command,
+    }[name]
     commands = [command, *getattr(command, "commands", {}).values()]
     return {
         flag
@@ -323,7 +328,7 @@ def options_of(name: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", ["mktap", "tapd", "tapctl", "tap2deb"])
+@pytest.mark.parametrize("name", ["mktap", "tapd", "tapctl", "tap2deb", "tap2rpm"])
 def test_the_manual_page_has_the_options_of_the_code(name):
     """No more and no fewer."""
     text = (PROJECT / "docs" / "man" / f"{name}.1").read_text().replace("\\-", "-").replace("\\fI", "")

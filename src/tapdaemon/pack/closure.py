@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tapdaemon.errors import StartError, TapError
@@ -109,6 +109,16 @@ def debian_packages(distributions: Iterable[str], host: Host) -> tuple[str, ...]
     if unnamed:
         raise unnameable(unnamed)
     return tuple(sorted(found))
+
+
+def debian_depends(host: Host) -> Callable[[list[str], str, Sequence[str]], tuple[str, ...]]:
+    """Names what a package depends on; what is given stands for all that cannot be named."""
+
+    def depends(distributions: list[str], ours: str, given: Sequence[str]) -> tuple[str, ...]:
+        named = nameable(distributions, host) if given else debian_packages(distributions, host)
+        return (ours, *named, *given)
+
+    return depends
 
 
 def nameable(distributions: Iterable[str], host: Host) -> tuple[str, ...]:

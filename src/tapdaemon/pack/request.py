@@ -8,14 +8,16 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tapdaemon.errors import TapError, UsageError
-from tapdaemon.pack import closure, package
+from tapdaemon.errors import UsageError
+from tapdaemon.pack import package
 from tapdaemon.pack.package import Package
 from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile
 from tapdaemon.tapfile.manifest import Manifest
 
 Progress = Callable[[str], None]
+Depends = Callable[[list[str], str, Sequence[str]], tuple[str, ...]]
+"""From distributions, this project as a dependency, and what was given, to what stands in the package."""
 # deb-control(5), of one alternative: a name, and a version in parentheses.
 _DEPENDS = re.compile(r"[a-z0-9][a-z0-9+.-]+(:any)?( \((<<|<=|=|>=|>>) [0-9A-Za-z.+~:-]+\))?\Z")
 _WRITER = re.compile(r"tapdaemon ([0-9][0-9A-Za-z.+~]*)\Z")
@@ -24,7 +26,7 @@ _PRIVATE_KEY = b"PRIVATE KEY-----"
 
 @dataclass(frozen=True)
 class Request:
-    """The options of tap2deb, as given.
+    """The options of a packager, as given.
 
     :param tap: path of the tap.
     :param protocol: the name's second half, where it is not the tap's own.
@@ -49,12 +51,12 @@ class Prepared:
 
 
 def prepare(
-    request: Request, environ: Mapping[str, str], host: closure.Host, git: Sequence[str], progress: Progress
+    request: Request, environ: Mapping[str, str], name_depends: Depends, git: Sequence[str], progress: Progress
 ) -> Prepared:
     """Read the tap's manifest and make a package of it.
 
     :param environ: for DEBFULLNAME, DEBEMAIL and SOURCE_DATE_EPOCH.
-    :param host: what is known of packages here.
+    :param name_depends: names the packages that it needs, in the words of the package manager.
     :raises TapError: the tap is not trusted or not whole, or what is asked for cannot be.
     """
     name = package.check_name(request.protocol or folders.stem(request.tap))
@@ -77,7 +79,7 @@ def prepare(
         maintainer=who,
         summary=package.check_line("description", request.summary or f"Twisted application {name}, saved in a tap"),
         description=package.describe(manifest, name, request.description),
-        depends=_depends(manifest, request.depends, host),
+        depends=name_depends([name for name, _ in manifest.needs.distributions], _ours(manifest), request.depends),
         time=_time(manifest, environ),
         source=os.path.basename(request.tap),
     )
@@ -89,17 +91,10 @@ def prepare(
     return Prepared(made, tuple(warnings))
 
 
-def _depends(manifest: Manifest, given: Sequence[str], host: closure.Host) -> tuple[str, ...]:
+def _ours(manifest: Manifest) -> str:
+    """Our own package, at the version that wrote the tap at least."""
     writer = _WRITER.match(manifest.lineage.writer)
-    ours = f"tapdaemon (>= {writer[1]})" if writer else "tapdaemon"
-    distributions = [name for name, _ in manifest.needs.distributions]
-    try:
-        named = closure.debian_packages(distributions, host)
-    except TapError:
-        if not given:
-            raise
-        named = closure.nameable(distributions, host)
-    return (ours, *named, *given)
+    return f"tapdaemon (>= {writer[1]})" if writer else "tapdaemon"
 
 
 def _time(manifest: Manifest, environ: Mapping[str, str]) -> int:
