@@ -42,10 +42,12 @@ soak: $(STAMP)
 	TAPDAEMON_SOAK=1 packaging/run-tests
 	ROUNDS=51 $(BIN)/python tests/benchmarks/startup.py docs/startup.md
 	ROUNDS=51 $(BIN)/python tests/benchmarks/generator.py docs/generator.md
+	$(BIN)/python tests/benchmarks/packages.py docs/packages.md
 
 bench: $(STAMP)
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/generator.py
+	$(BIN)/python tests/benchmarks/packages.py
 
 # The shipped units are written from src/tapdaemon/unit/templates.py; a test holds them equal.
 units:

@@ -222,6 +222,38 @@ def test_another_user_builds_the_same_bytes(packaged):
     assert len({line.split()[0] for line in sums.splitlines()}) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("tapd --ins", "--instance"),
+        ("tapctl u", "unit"),
+        ("mktap portf", "portforward"),
+        ("tap2deb --unit", "--unit-only"),
+        ("tap2rpm --rpm", "--rpmfile"),
+    ],
+)
+def test_shells_complete_the_commands(packaged, words, expected):
+    """As bash does it, with the file that the package lays down."""
+    program, word = words.split()
+    script = (
+        f". /usr/share/bash-completion/completions/{program}; COMP_WORDS=({words}); COMP_CWORD=1; "
+        f'_{program}_completion {program} {word} {program}; echo "${{COMPREPLY[@]}}"'
+    )
+    assert packaged.run(f"bash -c '{script}'").stdout.split() == [expected]
+    for place in (f"zsh/vendor-completions/_{program}", f"fish/vendor_completions.d/{program}.fish"):
+        assert packaged.run(f"test -s /usr/share/{place}", check=False).returncode == 0
+
+
+def test_the_projects_own_package(packaged):
+    """Its autopkgtest passes, and lintian names but the tag of a package that Debian does not have yet."""
+    packaged.run("dpkg --purge tap-counter; install -d /tmp/autopkgtest")
+    packaged.run("AUTOPKGTEST_TMP=/tmp/autopkgtest /root/tapdaemon/debian/tests/web")
+    packaged.run("rm /etc/tap/web.tap; systemctl daemon-reload")
+    done = packaged.run("lintian --allow-root -E -I --pedantic /root/tapdaemon/dist/tapdaemon_*.deb", check=False)
+    tags = {line.split()[2] for line in done.stdout.splitlines() if line.startswith(("E:", "W:", "I:", "P:"))}
+    assert tags <= {"initial-upload-closes-no-bugs"}, done.stdout
+
+
 def test_the_readmes_own_lines(packaged):
     """tap2deb, apt and tap2rpm, as they stand there."""
     packaged.run("dpkg --purge tap-counter; mkdir -p /srv/www && echo shipped >/srv/www/x")

@@ -66,7 +66,8 @@ class Shipping:
             given["set_version"],
             given["depends"],
         )
-        prepared = prepare(request, os.environ, name_depends, git_user(), self.say)
+        git = () if request.maintainer is not None else git_user()
+        prepared = prepare(request, os.environ, name_depends, git, self.say)
         for warning in prepared.warnings:
             self.say(f"warning: {warning}")
         return prepared
