@@ -22,7 +22,7 @@ from twisted.web.static import File
 
 import tapdaemon
 from tapdaemon import errors
-from tapdaemon.persist import descriptions, images, likeness, pickling, redeclare, references, styles
+from tapdaemon.persist import descriptions, images, likeness, pickling, reads, redeclare, references, styles
 
 
 def again(value):
@@ -448,3 +448,16 @@ def test_ssh_keys_are_kept_as_openssh_writes_them():
     factory.publicKeys = {b"ssh-rsa": key.public()}
     factory.privateKeys = {b"ssh-rsa": key}
     assert not {"publicKeys", "privateKeys"} & set(vars(pickling.loads(pickling.dumps(factory)[0])))
+
+
+def test_files_in_an_endpoints_description_are_named_from_the_root(tmp_path, monkeypatch):
+    """The tap runs in another folder; what is quoted stays quoted, and other descriptions stay as they are."""
+    monkeypatch.chdir(tmp_path)
+    here = str(tmp_path)
+    for before, after in (
+        ("ssl:443:privateKey=key.pem:certKey=/x/c\\:1.pem", f"ssl:443:privateKey={here}/key.pem:certKey=/x/c\\:1.pem"),
+        ("ssl:443:privateKey=a\\:b\\\\c", f"ssl:443:privateKey={here}/a\\:b\\\\c"),
+        ("tcp:80:interface=127.0.0.1", "tcp:80:interface=127.0.0.1"),
+        ("unix:/run/privateKey=x", "unix:/run/privateKey=x"),
+    ):
+        assert reads.absolute(before) == after
