@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from tapdaemon.run.sockets import Held, Key, bind_one, close, fd_name, key_of, wanted
+from tapdaemon.run.unix_port import adopt_unix
 from tapdaemon.tapfile.manifest import Listen
 
 
@@ -197,7 +198,7 @@ class Listening:
                 self.held.remove(held)
                 held.socket.detach()  # whoever adopts it closes this one
                 break
-        port = _adopt_unix(self._reactor, fd, factory) if family == socket.AF_UNIX else original(fd, family, factory)
+        port = adopt_unix(self._reactor, fd, factory) if family == socket.AF_UNIX else original(fd, family, factory)
         self.adopted.add(port)
         return self._watch(port, own=True)
 
@@ -293,35 +294,3 @@ class _Passed:
 
 def _takes_both(held: Held) -> bool:
     return not held.socket.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
-
-
-def _adopt_unix(reactor: Any, fd: int, factory: Any) -> Any:
-    """A UNIX port over a socket that somebody else bound.
-
-    Twisted's own would change the mode of the path, which is not ours, when it starts, and unlink it when it stops.
-    """
-    from twisted.internet import tcp, unix
-
-    stock: Any = unix.Port
-
-    class AdoptedPort(stock):  # type: ignore[misc]  # its attributes have types that its own methods break
-        """Neither changes nor removes the path."""
-
-        def startListening(self) -> None:  # noqa: N802 - Twisted's name
-            self.factory.doStart()
-            self.socket: Any = self._preexistingSocket
-            self._preexistingSocket: Any = None
-            self._shouldShutdown = False  # as a TCP port that adopts does
-            self.socket.listen(self.backlog)
-            self.connected = True
-            self.fileno = self.socket.fileno
-            self.numberAccepts = 100
-            self.startReading()
-
-        def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
-            tcp.Port.connectionLost(self, reason)
-
-    port = AdoptedPort._fromListeningDescriptor(reactor, fd, factory)  # noqa: SLF001 - what adoptStreamPort calls
-    port.backlog = socket.SOMAXCONN  # not less than whoever bound it had in mind
-    port.startListening()
-    return port
