@@ -153,6 +153,9 @@ class Reload:
             self._fail(error)
         except OSError as error:
             self._fail(StartError("reload", f"the successor cannot be reached: {error}"))
+        except Exception as error:  # noqa: BLE001 - whatever it is, newcomers must not wait for ever
+            log.failure("handing over failed")
+            self._fail(StartError("reload", f"handing over failed with {type(error).__name__}: {error}"))
 
     def _switch(self) -> None:
         # The manager has to know before the successor speaks to it.
