@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 import threading
 import types
@@ -461,3 +462,19 @@ def test_files_in_an_endpoints_description_are_named_from_the_root(tmp_path, mon
         ("unix:/run/privateKey=x", "unix:/run/privateKey=x"),
     ):
         assert reads.absolute(before) == after
+
+
+def test_a_context_factory_reads_its_files_again(tmp_path):
+    """Twice over: Twisted's own comes back without a context, and cannot be saved a second time."""
+    SSL = pytest.importorskip("OpenSSL.SSL", reason="SKIPPED: there is no pyOpenSSL here")  # noqa: N806 - a module
+    from twisted.internet.ssl import DefaultOpenSSLContextFactory
+
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -keyout key.pem -out cert.pem"
+    subprocess.run(make.split(), cwd=tmp_path, check=True, capture_output=True)
+    factory = DefaultOpenSSLContextFactory(str(tmp_path / "key.pem"), str(tmp_path / "cert.pem"))
+    for _ in range(2):
+        factory = pickling.loads(pickling.dumps(factory)[0])
+        assert isinstance(factory.getContext(), SSL.Context)
+    (tmp_path / "key.pem").unlink()
+    with pytest.raises(errors.UnloadableError):
+        pickling.loads(pickling.dumps(factory)[0])

@@ -64,6 +64,12 @@ def client_endpoint(description: str) -> Any:
     return client_from_string(the_reactor(), description)
 
 
+def set_context_factory(factory: Any, state: dict[str, Any]) -> None:
+    """Read key and certificate anew, from the files that they came from."""
+    vars(factory).update(state)
+    factory.cacheContext()
+
+
 def set_client_service(service: Any, state: tuple[Sequence[Any], Mapping[str, Any]]) -> None:
     from twisted.application.internet import ClientService
 

@@ -134,6 +134,12 @@ def _without(*names: str) -> Rule:
     return rule
 
 
+def _context_factory(factory: Any) -> Reduction:
+    """A DefaultOpenSSLContextFactory by the names of its files: Twisted's own comes back without a context."""
+    state = {name: value for name, value in vars(factory).items() if name != "_context"}
+    return rebuild.new, (type(factory),), state, None, None, rebuild.set_context_factory
+
+
 def _ssh_key(key: Any) -> Reduction:
     """A key as OpenSSH writes it: cryptography's own object has no value."""
     return rebuild.ssh_key, (key.toString("openssh"),)
@@ -237,6 +243,7 @@ RULES: dict[str, Rule] = {
     "twisted.application._client_service.ClientService": _client_service,
     "twisted.web.http.HTTPFactory": _with(_logFile=None, _logDateTime=None, _logDateTimeCall=None, numPorts=0),
     "twisted.internet.protocol.Factory": _with(numPorts=0),
+    "twisted.internet.ssl.DefaultOpenSSLContextFactory": _context_factory,
     # It reads its keys from their folder when it starts.
     "twisted.conch.openssh_compat.factory.OpenSSHFactory": _without("publicKeys", "privateKeys", "numPorts"),
     "twisted.conch.ssh.keys.Key": _ssh_key,
