@@ -73,9 +73,9 @@ def become(identity: Identity | None) -> None:
     """
     if identity is None:
         return
+    if not identity.effective and _is(identity):
+        return  # not even asked again: a sandbox may kill whoever calls setgroups(2)
     if os.geteuid() != 0:
-        if (identity.uid, identity.gid) == (os.geteuid(), os.getegid()):
-            return
         raise PrivilegeError(
             f"uid {identity.uid}, gid {identity.gid}",
             f"uid {os.geteuid()} may not become it",
@@ -91,6 +91,13 @@ def become(identity: Identity | None) -> None:
             os.setresuid(identity.uid, identity.uid, identity.uid)
     except OSError as error:
         raise PrivilegeError(f"uid {identity.uid}, gid {identity.gid}", f"cannot be had: {os_reason(error)}") from error
+
+
+def _is(identity: Identity) -> bool:
+    """Whether we are that user for good, in no group beyond his."""
+    ids = (os.getresuid(), os.getresgid())
+    groups = set(os.getgroups())
+    return ids == ((identity.uid,) * 3, (identity.gid,) * 3) and groups <= {identity.gid, *identity.groups}
 
 
 @contextlib.contextmanager
