@@ -17,7 +17,7 @@ from tapdaemon.cli.show import page
 from tapdaemon.persist import images
 from tapdaemon.tapfile.container import encode
 from tapdaemon.tapfile.manifest import Listen, Process, Recipe, Step
-from tapdaemon.unit import demands, generator, host, stage, state, templates, unitfile
+from tapdaemon.unit import demands, generator, host, reload, stage, state, templates, unitfile
 from tapdaemon.unit.demands import Tap
 from tapdaemon.unit.unitfile import Option
 
@@ -289,6 +289,32 @@ def test_staging_refuses_a_folder_that_others_write(tmp_path, image):
     with pytest.raises(errors.CannotCreateError, match="STATE_DIRECTORY"):
         stage.service_group({})
     assert stage.main([]) == 64
+
+
+def test_root_steps_say_what_is_wrong_in_one_line(monkeypatch, capsys):
+    """By hand, without the unit: no traceback, and a status."""
+    monkeypatch.setenv("STATE_DIRECTORY", "/nowhere")
+    assert stage.main(["web"]) == 71
+    assert capsys.readouterr().err == "tap-stage: [Errno 2] No such file or directory: '/nowhere'\n"
+    assert reload.main(["web"]) == 64
+    monkeypatch.setenv("MAINPID", "1")
+    monkeypatch.setattr(reload.mounts, "enter", lambda _: None)
+    assert reload.main(["web"]) == 1
+    assert capsys.readouterr().err.endswith("tap-reload: [Errno 2] No such file or directory: '/nowhere'\n")
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    assert reload.main(["--user", "web"]) == 1
+    assert "XDG_RUNTIME_DIR: not set" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_for_each_tap(tmp_path, image):
+    """A full /run, say: a line for each, and no traceback."""
+    if os.geteuid() != 0:
+        pytest.skip("SKIPPED: the generator trusts root's files only, and this is not root")
+    install(tmp_path / "etc", "web", image)
+    install(tmp_path / "etc", "shop", image)
+    (tmp_path / "out").write_text("no folder")
+    problems = list(generator.generate(str(tmp_path / "out"), taps=[str(tmp_path / "etc")]))
+    assert len(problems) == 2
 
 
 def test_states_where_no_systemd_runs(monkeypatch):

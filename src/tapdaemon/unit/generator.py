@@ -58,6 +58,7 @@ def generate(
                 files = rendering.whole(tap, places, version) if overrides else rendering.of_this_host(tap, version)
             else:
                 files = rendering.dropins(tap, places, version)
+            rendering.write(normal, files)
         except (TapError, OSError) as error:
             yield str(error)
             continue
@@ -65,7 +66,6 @@ def generate(
             yield f"{path}: {type(error).__name__}: {error}"
             continue
         yield from (f"{path}: {line}" for line in rendering.left_out(tap))
-        rendering.write(normal, files)
 
 
 def remove_dead_link(path: str) -> None:

@@ -41,7 +41,7 @@ def replace(pid: int, source: str, target: str) -> None:
 def enter(pid: int) -> None:
     """See the files that process `pid` sees, from here on.
 
-    :raises OSError: as setns(2) does.
+    :raises OSError: as setns(2) does, with the file that names the namespace.
     """
     fd = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     _call("setns", fd, _CLONE_NEWNS)

@@ -8,6 +8,7 @@ socket in a folder that root alone writes.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -88,13 +89,14 @@ def _waiting(path: str, gid: int) -> Iterator[socket.socket]:
         os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        listener.bind(path)
-        os.chown(path, os.geteuid(), gid)
-        os.chmod(path, 0o660)
-        listener.listen(1)
+        try:
+            listener.bind(path)
+            os.chown(path, os.geteuid(), gid)
+            os.chmod(path, 0o660)
+            listener.listen(1)
+        except OSError as error:
+            raise CannotCreateError(path, f"cannot wait there: {os_reason(error)}", "look at its folder") from error
         yield listener
-    except OSError as error:
-        raise CannotCreateError(path, f"cannot wait there: {os_reason(error)}", "look at its folder") from error
     finally:
         listener.close()
         with contextlib.suppress(FileNotFoundError):
@@ -104,20 +106,16 @@ def _waiting(path: str, gid: int) -> Iterator[socket.socket]:
 def _verdict(listener: socket.socket, pid: int) -> str:
     """What process `pid`, and nobody else, answers."""
     listener.settimeout(PATIENCE)
-    while True:
-        try:
+    try:
+        while True:
             answering, _ = listener.accept()
-        except TimeoutError:
-            raise StartError(f"process {pid}", "did not answer", "see its journal") from None
-        with answering:
-            asked = answering.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-            if _CREDENTIALS.unpack(asked)[0] != pid:
-                continue
-            answering.settimeout(PATIENCE)
-            parts = []
-            while part := answering.recv(65536):
-                parts.append(part)
-            return b"".join(parts).decode("utf-8", "replace")
+            with answering:
+                asked = answering.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+                if _CREDENTIALS.unpack(asked)[0] == pid:
+                    answering.settimeout(PATIENCE)
+                    return b"".join(iter(functools.partial(answering.recv, 65536), b"")).decode("utf-8", "replace")
+    except OSError as error:
+        raise StartError(f"process {pid}", f"did not answer: {os_reason(error)}", "see its journal") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # systemd's patience ended: what was laid down goes
     try:
         sys.stdout.write(f"{reload(names[0], int(pid), os.environ, user=user)}\n")
-    except TapError as error:
+    except (TapError, OSError) as error:
         sys.stderr.write(f"tap-reload: {error}\n")
         sys.stderr.flush()
         time.sleep(_JOURNAL_LOOKS)

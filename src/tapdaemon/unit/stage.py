@@ -15,7 +15,7 @@ import stat
 import sys
 from collections.abc import Mapping, Sequence
 
-from tapdaemon.errors import EX_USAGE, CannotCreateError, TapError, os_reason
+from tapdaemon.errors import EX_OSERR, EX_USAGE, CannotCreateError, TapError, os_reason
 from tapdaemon.tapfile import folders, trust
 from tapdaemon.tapfile.container import open_tap
 
@@ -143,4 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TapError as error:
         sys.stderr.write(f"tap-stage: {error}\n")
         return error.status
+    except OSError as error:
+        sys.stderr.write(f"tap-stage: {error}\n")
+        return EX_OSERR
     return 0
