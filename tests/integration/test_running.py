@@ -418,3 +418,39 @@ def test_a_second_signal_hurries_past_a_stuck_service(tmp_path, port, tapd):
     assert server.process.wait(LIMIT) == 0, server.log
     assert "slow/stuck did not stop before the hurry" in server.log
     assert (tmp_path / "slow-shutdown.tap").exists()
+
+
+# ---- idle connections at a stop
+
+
+def ask_kept(connection) -> bytes:
+    """One request on a connection that is to be kept; the head of its answer."""
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    data = b""
+    while b"hello" not in data:
+        part = connection.recv(65536)
+        assert part, data
+        data += part
+    return data.partition(b"\r\n\r\n")[0].lower()
+
+
+def test_an_idle_connection_is_told_that_its_next_request_is_the_last(tmp_path, web, port, tapd):
+    """Within the grace it is answered with Connection: close, and then nothing is left to wait for."""
+    server = tapd("--keepalive-grace=60", "--drain-timeout=60", web)
+    with socket.create_connection(("127.0.0.1", port), 10) as kept:
+        assert b"connection: close" not in ask_kept(kept)
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: "stopping" in server.log, "the stop")
+        assert b"connection: close" in ask_kept(kept)
+        assert kept.recv(1) == b""
+    assert server.process.wait(LIMIT) == 0
+
+
+def test_the_grace_ends(tmp_path, web, port, tapd):
+    """Without a request the connection is closed, and the process leaves long before the drain's own limit."""
+    server = tapd("--keepalive-grace=0.2", "--drain-timeout=600", web)
+    with socket.create_connection(("127.0.0.1", port), 10) as kept:
+        ask_kept(kept)
+        server.process.send_signal(signal.SIGTERM)
+        assert kept.recv(1) == b""
+    assert server.process.wait(LIMIT) == 0
