@@ -5,26 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import applications
 import pytest
 from test_readme import commands
 
 PACKAGED = True
 WHO = "-m 'Ann Example <ann@example.org>'"
-COUNTER = """
-from twisted.application import service, strports
-from twisted.web import resource, server
-
-class Counter(resource.Resource):
-    isLeaf = True
-    count = 0
-    word = b"{word}"
-    def render_GET(self, request):
-        self.count += 1
-        return b"%s %d" % (self.word, self.count)
-
-application = service.Application("counter")
-strports.service("tcp:{port}", server.Site(Counter())).setServiceParent(application)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +25,7 @@ def packaged(debian):
 
 def make(machine, version: str, word: str = "one", port: int = 80, options: str = "") -> str:
     """A package of the counter; its path."""
-    machine.write("/root/counter.tac", COUNTER.format(word=word, port=port))
+    machine.write("/root/counter.tac", applications.counter(word, port))
     machine.run(f"cd /root && mktap -y counter.tac {options} && tap2deb -q {WHO} -V {version} counter.tap")
     return deb(version)
 
@@ -53,7 +39,7 @@ def install(machine, version: str) -> None:
 
 
 def get(machine, port: int = 80) -> str:
-    return machine.run(f"curl -sf -m 20 http://127.0.0.1:{port}/").stdout
+    return machine.run(f"curl -sf -m 20 http://127.0.0.1:{port}/both").stdout
 
 
 def state(machine) -> tuple[str, str]:
@@ -170,7 +156,7 @@ def test_drop_ins_survive_an_upgrade(fresh):
 
 def test_an_administrators_tap_stands_before_the_packages(fresh):
     """/etc/tap/counter.tap: the generator writes the whole unit, and its port is the one that is served."""
-    fresh.write("/root/counter.tac", COUNTER.format(word="mine", port=82))
+    fresh.write("/root/counter.tac", applications.counter("mine", 82))
     fresh.run("cd /root && mktap -y counter.tac && install -m 600 counter.tap /etc/tap/ && systemctl daemon-reload")
     fresh.run("systemctl stop tap@counter && systemctl start tap@counter")
     assert get(fresh, 82) == "mine 1"
@@ -212,7 +198,7 @@ def test_lintian_and_systemd_have_nothing_to_say(fresh):
 
 def test_another_user_builds_the_same_bytes(packaged):
     """www-data, elsewhere, later."""
-    packaged.write("/root/counter.tac", COUNTER.format(word="one", port=80))
+    packaged.write("/root/counter.tac", applications.counter())
     packaged.run("cd /root && mktap -y counter.tac && tap2deb -q -V 9 -m 'A <a@x>' counter.tap")
     packaged.run(
         "install -d -o www-data /srv/build && install -o www-data /root/counter.tap /srv/build/ && cd /srv/build && "

@@ -6,37 +6,10 @@ import json
 import threading
 import time
 
+import applications
 import pytest
 from machine import PROJECT
 
-COUNTER = """
-import os, time
-from twisted.application import service, strports
-from twisted.internet import reactor, task
-from twisted.web import resource, server
-
-class Counter(resource.Resource):
-    isLeaf = True
-    count = 0
-    word = b"{word}"
-    def render_GET(self, request):
-        self.count += 1
-        if request.path.startswith(b"/slow/"):
-            later = task.deferLater(reactor, float(request.path[6:]), lambda: b"late %d" % os.getpid())
-            later.addCallback(request.write).addCallback(lambda _: request.finish())
-            return server.NOT_DONE_YET
-        if request.path == b"/stick":
-            time.sleep(3600)
-        if request.path == b"/pid":
-            return b"%d" % os.getpid()
-        if request.path == b"/word":
-            return self.word
-        return b"%d" % self.count
-
-{more}
-application = service.Application("counter")
-strports.service("tcp:80", server.Site(Counter())).setServiceParent(application)
-"""
 HEADER = [
     "release", "systemd", "what", "times", "requests", "refused", "cut", "wrong", "missing", "twice",
     "p50 ms", "p99 ms", "longest ms",
@@ -47,7 +20,7 @@ LIMITS = "[Unit]\nStartLimitBurst=10000\n"
 
 def install(machine, word: str = "one", more: str = "", last: str = "") -> None:
     """Make the counter anew, and install it."""
-    machine.write("/root/counter.tac", COUNTER.format(word=word, more=more) + last + "\n")
+    machine.write("/root/counter.tac", applications.counter(word, more=more, last=last))
     machine.run("cd /root && mktap -y counter.tac && install -m 600 counter.tap /etc/tap/")
 
 
@@ -307,28 +280,6 @@ def test_the_watchdog_goes_with_the_successor(running):
     running.run("rm /etc/systemd/system/tap@counter.service.d/quick.conf; systemctl daemon-reload")
 
 
-RUNTIME = """
-from twisted.application import internet, service
-from twisted.internet import protocol
-from twisted.web import server, static
-
-class Echo(protocol.DatagramProtocol):
-    def datagramReceived(self, data, address):
-        self.transport.write(data, address)
-
-class Late(service.MultiService):
-    def startService(self):
-        super().startService()
-        if not self.services:
-            root = static.Data(b"late", "text/plain")
-            root.isLeaf = True
-            internet.TCPServer(8093, server.Site(root)).setServiceParent(self)
-            internet.UNIXServer("/run/tap/runtime/late.sock", server.Site(root)).setServiceParent(self)
-            internet.UDPServer(8094, Echo()).setServiceParent(self)
-
-application = service.Application("runtime")
-Late().setServiceParent(application)
-"""
 ECHO = (
     "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); "
     's.sendto(b\\"x\\", (\\"127.0.0.1\\", 8094)); print(s.recv(9))'
@@ -337,7 +288,7 @@ ECHO = (
 
 def test_sockets_of_every_kind_go_over(debian):
     """TCP, UNIX and UDP that the application bound itself: the same sockets after reloads and a restart."""
-    debian.write("/root/runtime.tac", RUNTIME)
+    debian.write("/root/runtime.tac", applications.RUNTIME)
     debian.run("cd /root && mktap -y runtime.tac && install -m 600 runtime.tap /etc/tap && systemctl daemon-reload")
     debian.run("systemctl start tap@runtime")
     inodes = (

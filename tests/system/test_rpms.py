@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import applications
 import pytest
-from test_packages import COUNTER, WHO, get, state
+from test_packages import WHO, get, state
 
 DEPS = "--nodeps"  # the database of this host is dpkg's
 
@@ -12,7 +13,7 @@ DEPS = "--nodeps"  # the database of this host is dpkg's
 def made(debian):
     """1.0 and 1.1 of one tap, 2.0 of another."""
     for version, word in (("1.0", "one"), ("1.1", "one"), ("2.0", "two")):
-        debian.write("/root/counter.tac", COUNTER.format(word=word, port=80))
+        debian.write("/root/counter.tac", applications.counter(word))
         debian.run(f"cd /root && mktap -y counter.tac && tap2rpm -q {WHO} -V {version} counter.tap")
     return debian
 

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
+import applications
 import pytest
-
-# Answers its number, the pid and who runs it; attributes are the state.
-COUNTER = """
-import os
-from twisted.application import service, strports
-from twisted.web import resource, server
-
-class Counter(resource.Resource):
-    isLeaf = True
-    count = 0
-    def render_GET(self, request):
-        self.count += 1
-        return b"%d" % self.count
-
-application = service.Application("counter")
-strports.service("tcp:80", server.Site(Counter())).setServiceParent(application)
-"""
 
 
 @pytest.fixture(scope="module")
 def counter(debian):
     """A counter on port 80, installed as the README says."""
-    debian.write("/root/counter.tac", COUNTER)
+    debian.write("/root/counter.tac", applications.counter())
     debian.run("cd /root && mktap -y counter.tac && install -m 600 counter.tap /etc/tap/ && systemctl daemon-reload")
     return debian
 
@@ -143,6 +127,79 @@ def test_a_unix_socket_is_systemds(debian):
     assert debian.run("test -e /run/deep/web.sock", check=False).returncode == 1
 
 
+def test_every_api_gets_its_socket(debian):
+    """listenTCP, SSL, UDP and UNIX, endpoints tcp, tcp6, ssl, unix and haproxy: each adopts systemd's own socket."""
+    debian.run(
+        "mkdir -p /srv/keys && cd /srv/keys && "
+        "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -keyout key.pem -out cert.pem && chmod 644 *.pem"
+    )
+    debian.write("/root/every.tac", applications.EVERY_API)
+    debian.run("cd /root && mktap -y every.tac && install -m 600 every.tap /etc/tap/ && systemctl daemon-reload")
+    debian.run("systemctl start tap@every.socket tap@every")
+    inodes = (
+        "(ss -Hlntue | grep -E ':810[1-7] ' | grep -oE 'ino:[0-9]+'; ss -Hlx | grep -oE '(one|two).sock [0-9]+') | sort"
+    )
+    before = debian.run(inodes).stdout
+    assert before.count("\n") == 9
+    for verb in ("restart", "reload"):
+        debian.run(f"systemctl {verb} tap@every")
+        for url in ("http://127.0.0.1:8101", "https://127.0.0.1:8102", "http://127.0.0.1:8104", "http://[::1]:8105",
+                    "https://127.0.0.1:8106"):  # fmt: skip
+            assert get(debian, f"{url}/") == "every"
+        assert debian.run("curl -sf --haproxy-protocol http://127.0.0.1:8107/").stdout == "every"
+        for name in ("one", "two"):
+            assert debian.run(f"curl -sf --unix-socket /run/every/{name}.sock http://x/").stdout == "every"
+        assert debian.run(inodes).stdout == before
+    told = debian.run("journalctl -u tap@every -o cat").stdout
+    assert "no service listens" not in told
+    assert debian.run("systemctl show -P NFileDescriptorStore tap@every").stdout == "0\n"
+    debian.run("systemctl stop tap@every")
+
+
+WRITER = """
+from twisted.application import service
+class Writer(service.Service):
+    def startService(self):
+        for folder in ("/srv/spool", "/srv/other"):
+            try:
+                open(folder + "/mark", "w").close()
+            except OSError:
+                continue
+application = service.Application("writer")
+Writer().setServiceParent(application)
+"""
+
+
+def test_only_what_is_declared_can_be_written(debian):
+    """mktap --writable: the sandbox opens that folder to the tap's user, and no other that he owns."""
+    debian.write("/root/writer.tac", WRITER)
+    debian.run("install -d -o www-data /srv/spool /srv/other")
+    debian.run("cd /root && mktap -u www-data --writable /srv/spool -y writer.tac")
+    debian.run("install -m 600 /root/writer.tap /etc/tap/ && systemctl daemon-reload && systemctl start tap@writer")
+    assert debian.run("stat -c %U /srv/spool/mark").stdout == "www-data\n"
+    assert debian.run("test -e /srv/other/mark", check=False).returncode == 1
+    debian.run("systemctl stop tap@writer")
+
+
+def test_root_only_where_the_tap_says_so(debian):
+    """mktap -u root; every other tap of these tests is a dynamic user's, or its own."""
+    debian.run("mktap -u root -o /etc/tap/rooted.tap web --path /srv --listen tcp:8096 && systemctl daemon-reload")
+    debian.run("systemctl start tap@rooted")
+    pid = debian.run("systemctl show -P MainPID tap@rooted").stdout.strip()
+    assert debian.run(f"stat -c %U /proc/{pid}").stdout == "root\n"
+    debian.run("systemctl stop tap@rooted")
+
+
+def test_what_follows_the_tap_and_the_running_systemd(debian):
+    """words needs no family but AF_UNIX; 257 knows PrivateTmp=disconnected, 252 is not asked for it."""
+    debian.run("echo a:b >/srv/passwd; mktap -o /etc/tap/quiet.tap words --irc-port tcp:194 --auth file:/srv/passwd")
+    debian.run("systemctl daemon-reload; systemctl start tap@quiet")
+    assert debian.run("systemctl show -P RestrictAddressFamilies tap@quiet").stdout == "AF_UNIX\n"
+    asked = "PrivateTmp=disconnected" in debian.run("systemctl cat tap@quiet").stdout
+    assert asked is (debian.suite == "trixie")
+    debian.run("systemctl stop tap@quiet")
+
+
 SYSTEMD_ENDPOINT = """
 from twisted.application import service, strports
 from twisted.web import server, static
@@ -188,38 +245,19 @@ def test_ports_of_an_admins_short_form_are_adopted(debian):
     debian.run("systemctl stop tap@both")
 
 
-RUNTIME = """
-from twisted.application import internet, service
-from twisted.web import server, static
-
-class Late(service.MultiService):
-    def startService(self):
-        super().startService()
-        if not self.services:
-            root = static.Data(b"late", "text/plain")
-            root.isLeaf = True
-            site = server.Site(root)
-            internet.TCPServer(8093, site).setServiceParent(self)
-            internet.UNIXServer("/run/tap/runtime/late.sock", site).setServiceParent(self)
-
-application = service.Application("runtime")
-Late().setServiceParent(application)
-"""
-
-
 def test_sockets_bound_at_run_time_are_kept(debian):
     """No manifest declares them: they go to the fd store, and are the same after a restart and after a crash."""
-    debian.write("/root/runtime.tac", RUNTIME)
+    debian.write("/root/runtime.tac", applications.RUNTIME)
     debian.run("cd /root && mktap -y runtime.tac && install -m 600 runtime.tap /etc/tap && systemctl daemon-reload")
     debian.run("systemctl start tap@runtime")
-    assert debian.run("systemctl show -P NFileDescriptorStore tap@runtime").stdout == "2\n"
+    assert debian.run("systemctl show -P NFileDescriptorStore tap@runtime").stdout == "3\n"
     before = inode(debian, 8093)
     for command in ("systemctl restart tap@runtime", KILL.format("runtime")):
         debian.run(command)
         assert get(debian, "http://127.0.0.1:8093/") == "late"
         assert debian.run("curl -sf --unix-socket /run/tap/runtime/late.sock http://x/").stdout == "late"
         assert inode(debian, 8093) == before
-        assert debian.run("systemctl show -P NFileDescriptorStore tap@runtime").stdout == "2\n"
+        assert debian.run("systemctl show -P NFileDescriptorStore tap@runtime").stdout == "3\n"
     debian.run("systemctl stop tap@runtime")
     assert debian.run("curl -s http://127.0.0.1:8093/", check=False).returncode == 7
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import applications
 import pytest
-from test_reload import COUNTER
 
 
 @pytest.fixture(scope="module")
@@ -11,8 +11,7 @@ def ann(debian):
     """A user with a manager of her own, and a shell of hers."""
     debian.run("useradd -m ann && loginctl enable-linger ann")
     debian.wait_for("test -S /run/user/$(id -u ann)/systemd/private")
-    text = COUNTER.format(word="one", more="").replace("tcp:80", "tcp:8080")
-    debian.write("/home/ann/counter.tac", text)
+    debian.write("/home/ann/counter.tac", applications.counter(port=8080))
 
     def run(command: str, **more):
         prefix = "runuser -u ann -- env HOME=/home/ann XDG_RUNTIME_DIR=/run/user/$(id -u ann) sh -c"
