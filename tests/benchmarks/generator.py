@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from pages import publish
+
 PROJECT = Path(__file__).resolve().parents[2]
 ROUNDS = int(os.environ.get("ROUNDS", "21"))
 PYTHON = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
@@ -66,19 +68,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder))
     bare = rows[0][1]
-    lines = [f"| {name} | {median:.0f} | {median / bare:.2f} |" for name, median in rows]
-    page = [
-        "# What the generator adds to a boot",
-        "",
-        f"Made by `make bench` or `make soak`; medians of {ROUNDS} rounds, taken in turns.",
-        "",
-        "| what | ms | ratio |",
-        "| --- | --- | --- |",
-        *lines,
-    ]
-    print("\n".join(page))
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text("\n".join(page) + "\n")
+    publish(
+        "What the generator adds to a boot",
+        f"medians of {ROUNDS} rounds, taken in turns.",
+        ["what", "ms", "ratio"],
+        ([name, f"{median:.0f}", f"{median / bare:.2f}"] for name, median in rows),
+    )
 
 
 if __name__ == "__main__":

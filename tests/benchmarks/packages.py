@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from pages import publish
+
 PROJECT = Path(__file__).resolve().parents[2]
 ROUNDS = int(os.environ.get("ROUNDS", "11"))
 WHO = "Ann Example <ann@example.org>"
@@ -56,7 +58,7 @@ def trees(work: Path) -> dict[str, tuple[list[str], list[str]]]:
 
 
 def main() -> None:
-    lines = []
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         for name, (ours, bare) in trees(work).items():
@@ -65,19 +67,9 @@ def main() -> None:
                 times[0].append(milliseconds(ours, work))
                 times[1].append(milliseconds(bare, work))
             one, other = (statistics.median(found) for found in times)
-            lines.append(f"| {name} | {one:.0f} | {bare[0]} | {other:.0f} | {one / other:.2f} |")
-    page = [
-        "# Packages beside the bare builders",
-        "",
-        f"Made by `make bench` or `make soak`; medians of {ROUNDS} rounds, taken in turns, of a web.tap.",
-        "",
-        "| ours | ms | bare | ms | ratio |",
-        "| --- | --- | --- | --- | --- |",
-        *lines,
-    ]
-    print("\n".join(page))
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text("\n".join(page) + "\n")
+            rows.append([name, f"{one:.0f}", bare[0], f"{other:.0f}", f"{one / other:.2f}"])
+    note = f"medians of {ROUNDS} rounds, taken in turns, of a web.tap."
+    publish("Packages beside the bare builders", note, ["ours", "ms", "bare", "ms", "ratio"], rows)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -190,3 +192,20 @@ def manager(tmp_path):
     one = Manager(tmp_path)
     yield one
     one.socket.close()
+
+
+def built_twice(tap: Path, arguments: Sequence[str | Path], names: Sequence[str]) -> set[tuple[str, ...]]:
+    """Digests of what a packager makes of a tap under two umasks, time zones, folders, homes and times.
+
+    :param names: of the files it makes.
+    """
+    digests = set()
+    for umask, zone in ((0o022, "UTC"), (0o077, "Asia/Tokyo")):
+        folder = tap.parent / f"folder-{umask:o}"
+        folder.mkdir()
+        shutil.copy(tap, folder)
+        environment = clean_environment(TZ=zone, HOME=str(folder))
+        subprocess.run([*arguments, tap.name], cwd=folder, env=environment, umask=umask, check=True)
+        digests.add(tuple(hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names))
+        time.sleep(1.1)
+    return digests
