@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -13,6 +15,7 @@ from conftest import built_twice, command, mktap, run
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="SKIPPED: there is no dpkg-deb here")
 WHO = "Ann Example <ann@example.org>"
+MAY_SKIP = not os.environ.get("CI")
 DEB = "tap-web_1.0-0tap1_all.deb"
 
 
@@ -102,6 +105,115 @@ def test_of_a_tac(tmp_path):
     assert not list((tmp_path / "out/usr/lib/systemd/system").glob("*.socket"))
 
 
+def test_a_bundle_carries_what_the_tap_needs(tmp_path, web):
+    """The modules, without their tests; the commands; the range of Pythons; the terms of each distribution."""
+    done = tap2deb(tmp_path, "--bundle", "web.tap")
+    assert done.returncode == 0, done.stderr
+    (deb,) = tmp_path.glob("*.deb")
+    minor = sys.version_info[1]
+    depends = field(deb, "Depends").split(", ")
+    assert depends[:3] == [f"python3 (<< 3.{minor + 1})", f"python3 (>= 3.{minor}~)", "systemd (>= 252)"]
+    assert not any("twisted" in one or "tapdaemon" in one for one in depends)
+    compiled = field(deb, "Architecture") != "all"
+    assert compiled == any(one.startswith("libc6 (>= 2.") for one in depends)
+    subprocess.run(["dpkg-deb", "-x", deb, tmp_path / "out"], check=True)
+    ours = tmp_path / "out/usr/lib/tap-web"
+    assert {"tapdaemon", "twisted", "zope", "click"} <= {path.name for path in (ours / "modules").iterdir()}
+    assert not [*ours.rglob("test"), *ours.rglob("*.pyc")]
+    unit = (tmp_path / "out/usr/lib/systemd/system/tap@web.service").read_text()
+    assert "ExecStart=/usr/lib/tap-web/tapd --instance" in unit
+    terms = (tmp_path / "out/usr/share/doc/tap-web/copyright").read_text()
+    assert "Files: usr/lib/tap-web/modules/twisted" in terms
+    command = [sys.executable, "-PS", ours / "tapd", "--version"]
+    moved = (ours / "tapd").read_text().replace("/usr/lib/tap-web", str(ours))
+    (ours / "tapd").write_text(moved)
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
+    assert told.stdout.startswith("tapd (tapdaemon) ")
+
+
+def test_a_bundle_is_the_same_everywhere(tmp_path, web):
+    """As any package."""
+    tap2deb(tmp_path, "-q", "--bundle", "web.tap")
+    (deb,) = tmp_path.glob("*.deb")
+    name = deb.name
+    deb.unlink()
+    assert len(built_twice(web, command("tap2deb", "-q", "--bundle", "-m", WHO), [name])) == 1
+
+
+def test_what_is_not_installed_cannot_be_bundled(tmp_path):
+    """Named, with the way out; nothing is left."""
+    dump = {"Twisted": "26.1", "Nowhere-To-Be-Found": "1.0"}
+    mktap("web", "--path", tmp_path, "--listen", "tcp:80", cwd=tmp_path)
+    change_manifest(tmp_path / "web.tap", lambda manifest: manifest["needs"].update(distributions=dump))
+    done = tap2deb(tmp_path, "--bundle", "web.tap")
+    assert done.returncode == 70
+    assert "nowhere-to-be-found: not installed here, so it cannot be bundled" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["web.tap"]
+
+
+def test_a_module_that_nobody_has(tmp_path):
+    """mktap warns of it, tap2deb refuses it, --depends says which package has it."""
+    mktap("web", "--path", tmp_path, "--listen", "tcp:80", cwd=tmp_path)
+    change_manifest(tmp_path / "web.tap", lambda manifest: manifest["needs"].update(orphans=["handmade"]))
+    done = tap2deb(tmp_path, "web.tap")
+    assert done.returncode == 70
+    assert "handmade: no distribution has it, and the tap does not carry it" in done.stderr
+    done = tap2deb(tmp_path, "-q", "--depends", "handmade", "web.tap")
+    assert done.returncode == 0, done.stderr
+
+
+def change_manifest(path, change) -> None:
+    """Rewrite a tap's manifest."""
+    with zipfile.ZipFile(path) as tap:
+        members = {name: tap.read(name) for name in tap.namelist()}
+    manifest = json.loads(members["manifest.json"])
+    change(manifest)
+    members["manifest.json"] = json.dumps(manifest).encode()
+    with zipfile.ZipFile(path, "w") as tap:
+        for name, data in members.items():
+            tap.writestr(name, data)
+
+
+@pytest.mark.skipif(MAY_SKIP and shutil.which("dpkg-source") is None, reason="SKIPPED: there is no dpkg-source here")
+def test_the_source_package(tmp_path, web):
+    """Three files, of which dpkg-source makes the tree again: what the deb installs, and debian/; the same twice."""
+    done = tap2deb(tmp_path, "--source", "web.tap")
+    assert done.returncode == 0, done.stderr
+    made = ["tap-web_1.0-0tap1.dsc", "tap-web_1.0-0tap1.debian.tar.xz", "tap-web_1.0.orig.tar.gz"]
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [f"./{name}" for name in (DEB, *made)]
+    subprocess.run(["dpkg-source", "-q", "-x", made[0], "tree"], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "tree/usr/lib/tap/web.tap").read_bytes() == web.read_bytes()
+    script = (tmp_path / "tree/debian/postinst").read_text()
+    assert script.endswith("esac\n\n#DEBHELPER#\n")
+    sums = {name: (tmp_path / name).read_bytes() for name in made}
+    for name in (DEB, *made):
+        (tmp_path / name).unlink()
+    assert len(built_twice(web, command("tap2deb", "-q", "--source", "-m", WHO), made)) == 1
+    assert tap2deb(tmp_path, "-q", "--source", "web.tap", env={"TZ": "Asia/Tokyo"}).returncode == 0
+    assert sums == {name: (tmp_path / name).read_bytes() for name in made}
+
+
+@pytest.mark.skipif(MAY_SKIP and shutil.which("gpg") is None, reason="SKIPPED: there is no gpg here")
+def test_a_signed_source_package(tmp_path, web):
+    """The .dsc is signed, and gpg verifies it; an unknown key ends it with gpg's words and leaves nothing."""
+    home = tmp_path / "gnupg"
+    home.mkdir(mode=0o700)
+    env = {"GNUPGHOME": str(home)}
+    key = ["gpg", "--batch", "--passphrase", "", "--quick-generate-key", "Ann <ann@example.org>"]
+    subprocess.run(key, check=True, env=os.environ | env, capture_output=True)
+    try:
+        done = tap2deb(tmp_path, "-q", "--source", "--sign", "nobody@example.org", "web.tap", env=env)
+        assert done.returncode == 70
+        assert "gpg: failed with status 2:" in done.stderr
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["gnupg", "web.tap"]
+        done = tap2deb(tmp_path, "-q", "--source", "--sign", "ann@example.org", "web.tap", env=env)
+        assert done.returncode == 0, done.stderr
+        verify = ["gpg", "--verify", tmp_path / "tap-web_1.0-0tap1.dsc"]
+        assert subprocess.run(verify, env=os.environ | env, capture_output=True, check=False).returncode == 0
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], env=os.environ | env, check=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -114,6 +226,8 @@ def test_of_a_tac(tmp_path):
         (["-e", "a\nb", "web.tap"], 64, "tap2deb: description 'a\\nb': not one line of at most 80 characters"),
         (["-y", "bogus", "web.tap"], 64, "tap2deb: type 'bogus': unknown; known are: tap, source, python"),
         (["-o", "nowhere", "web.tap"], 73, "nowhere: no such folder; make it, or name another with -d or -o"),
+        (["--sign", "ann", "web.tap"], 64, "tap2deb: --sign: what is signed is the .dsc, and none is written"),
+        (["--sign", "ann", "-u", "--source", "web.tap"], 64, "tap2deb: --sign and -u: one signs, the other does not"),
         (["--include", "x.py", "web.tap"], 64, "tap2deb: --include: only a tap made here takes more modules"),
     ],
 )

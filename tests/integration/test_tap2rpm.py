@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from conftest import built_twice, command, mktap, run
 pytestmark = pytest.mark.skipif(
     shutil.which("rpmbuild") is None and not os.environ.get("CI"), reason="SKIPPED: there is no rpmbuild here"
 )
+PROJECT = Path(__file__).resolve().parents[2]
 WHO = "Ann Example <ann@example.org>"
 RPM, SOURCE = "tap-web-1.0-1.noarch.rpm", "tap-web-1.0-1.src.rpm"
 HOSTILE = "%(touch mark) %{lua:os.execute('touch mark')} $(touch mark) `touch mark`"
@@ -46,6 +49,7 @@ def test_a_package_and_its_source(tmp_path, web):
         "/usr/lib/systemd/system/tap@web.socket",
         "/usr/lib/tap",
         "/usr/lib/tap/web.tap",
+        "/usr/share/doc/tap-web/copyright",
     ]
     required = query(tmp_path / RPM, "--requires")
     assert {"tapdaemon >= 0.1.0", "python3dist(twisted)", "systemd"} <= set(required)
@@ -64,20 +68,67 @@ def test_the_source_package_builds_the_same(tmp_path, web):
     assert query(made, "--scripts") == query(tmp_path / RPM, "--scripts")
 
 
+@pytest.mark.skipif(
+    shutil.which("rpmlint") is None and not os.environ.get("CI"), reason="SKIPPED: there is no rpmlint here"
+)
+@pytest.mark.parametrize("options", [[], ["--bundle"]])
+def test_rpmlint_has_nothing_to_say(tmp_path, web, options):
+    """No error and no warning, of the binary and the source package, with the few reasons of packaging/rpmlint.toml."""
+    run("tap2rpm", "-q", "-m", WHO, *options, "web.tap", cwd=tmp_path)
+    told = subprocess.run(
+        ["rpmlint", "-c", PROJECT / "packaging" / "rpmlint.toml", *tmp_path.glob("*.rpm")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert " 0 errors, 0 warnings" in told.stdout, told.stdout
+
+
+def test_a_bundle_for_this_machine(tmp_path, web):
+    """Of its architecture where parts are compiled, for this version of Python, and without requiring a module."""
+    done = run("tap2rpm", "-m", WHO, "--bundle", "web.tap", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (binary,) = (path for path in tmp_path.glob("*.rpm") if ".src." not in path.name)
+    required = query(binary, "--requires")
+    assert f"python(abi) = {sys.version_info[0]}.{sys.version_info[1]}" in required
+    assert not any("twisted" in one or "tapdaemon" in one for one in required)
+    assert "/usr/lib/tap-web/modules/twisted/internet/reactor.py" in query(binary, "-l")
+    assert not any(".so" in one for one in query(binary, "--provides"))
+    if not binary.name.endswith(".noarch.rpm"):
+        assert any(one.startswith("libc.so.6") for one in required)
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None and not os.environ.get("CI"), reason="SKIPPED: there is no gpg here")
+def test_signed_packages(tmp_path, web):
+    """--sign KEY: both, and rpm verifies them with the key."""
+    home = tmp_path / "gnupg"
+    home.mkdir(mode=0o700)
+    env = {"GNUPGHOME": str(home)}
+    gpg = ["gpg", "--batch", "--passphrase", ""]
+    subprocess.run(
+        [*gpg, "--quick-generate-key", "Ann <ann@x.org>"], check=True, env=os.environ | env, capture_output=True
+    )
+    try:
+        done = run("tap2rpm", "-q", "-m", WHO, "--sign", "ann@x.org", "web.tap", cwd=tmp_path, env=env)
+        assert done.returncode == 0, done.stderr
+        for name in (RPM, SOURCE):
+            assert query(tmp_path / name, "--qf", "%{RSAHEADER:pgpsig}%{DSAHEADER:pgpsig}\n")[0] != "(none)(none)"
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], env=os.environ | env, check=False)
+
+
 def test_the_same_input_gives_the_same_bytes(tmp_path, web):
     """Both packages, under another umask, time zone, folder, home and time."""
     assert len(built_twice(web, command("tap2rpm", "-q", "-m", WHO), [RPM, SOURCE])) == 1
 
 
 def test_hostile_words_run_nothing(tmp_path):
-    """In the application's name, the descriptions and the maintainer: literal in the package, and no mark is left."""
+    """In the application's name and the descriptions: literal in the package, and no mark is left."""
     mktap("-n", HOSTILE, "web", "--path", tmp_path, "--listen", "tcp:80", cwd=tmp_path)
     done = run(
-        "tap2rpm", "-q", "-m", f"{HOSTILE} <a@x>", "-e", HOSTILE, "-l", f"{HOSTILE}\n\n%files\n\n%post", "web.tap",
+        "tap2rpm", "-q", "-m", WHO, "-e", HOSTILE, "-l", f"{HOSTILE}\n\n%files\n\n%post", "web.tap",
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert query(tmp_path / RPM, "--qf", "%{SUMMARY}\n%{PACKAGER}\n") == [HOSTILE, f"{HOSTILE} <a@x>"]
+    assert query(tmp_path / RPM, "--qf", "%{SUMMARY}\n%{PACKAGER}\n") == [HOSTILE, WHO]
     described = query(tmp_path / RPM, "--qf", "%{DESCRIPTION}")
     assert described[-3:] == ["- %files", "", "- %post"]
     assert " ".join(described[:-4]).removeprefix("- ") == HOSTILE
@@ -89,6 +140,7 @@ def test_hostile_words_run_nothing(tmp_path):
     [
         (["none.tap"], 66, "tap2rpm: none.tap: no such tap"),
         (["-V", "1-2", "web.tap"], 64, "tap2rpm: version '1-2': dpkg or rpm would refuse it"),
+        (["-m", f"{HOSTILE} <a@x>", "web.tap"], 64, "no name with an address"),
         (["-o", "nowhere", "web.tap"], 73, "nowhere: no such folder"),
     ],
 )

@@ -47,8 +47,9 @@ def root(suite: str) -> Path:
 class Machine:
     """A booted machine.  Its disk survives `reboot`, not the end of its context."""
 
-    def __init__(self, suite: str, work: Path) -> None:
+    def __init__(self, suite: str, work: Path, disk: Path) -> None:
         self.suite = suite
+        self._disk = disk
         self._work = work
         self.root = work / "root"
         self._nspawn: subprocess.Popen[bytes] | None = None
@@ -59,7 +60,7 @@ class Machine:
     def mount(self) -> None:
         for name in ("upper", "overlay", "root"):
             (self._work / name).mkdir()
-        options = f"lowerdir={root(self.suite)},upperdir={self._work}/upper,workdir={self._work}/overlay"
+        options = f"lowerdir={self._disk},upperdir={self._work}/upper,workdir={self._work}/overlay"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, self.root], check=True)
 
     def unmount(self) -> None:
@@ -70,10 +71,10 @@ class Machine:
         script = (
             'umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec systemd-nspawn -q -D "$0" '
             "--boot --register=no --keep-unit --private-network --capability=all --link-journal=no --resolv-conf=off "
-            "--console=pipe"
+            '--console=pipe --bind-ro="$1:/srv/roots/full" --bind-ro="$1-plain:/srv/roots/plain"'
         )
         self._nspawn = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c", script, str(self.root)],
+            ["unshare", "-m", "sh", "-c", script, str(self.root), str(root(self.suite))],
             env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
             stdin=subprocess.DEVNULL,
             stdout=(self._work / "console").open("ab"),
@@ -198,18 +199,20 @@ def copy_source(target: Path) -> None:
 
 
 @contextlib.contextmanager
-def machine(suite: str, *, installed: bool = True) -> Iterator[Machine]:
+def machine(suite: str, *, installed: bool = True, plain: bool = False) -> Iterator[Machine]:
     """A booted machine.
 
     :param installed: with the project installed by `make install`; else its source lies in /root/tapdaemon.
+    :param plain: with neither, and nothing but systemd and python3.
     """
     work = Path(tempfile.mkdtemp(prefix=f"tapdaemon-{suite}-"))
-    booted = Machine(suite, work)
+    disk = root(suite)
+    booted = Machine(suite, work, disk.with_name(f"{disk.name}-plain") if plain else disk)
     booted.mount()
     try:
-        if installed:
+        if installed and not plain:
             subprocess.run(["make", "-s", "install", f"DESTDIR={booted.root}", "PREFIX=/usr"], cwd=PROJECT, check=True)
-        else:
+        elif not plain:
             copy_source(booted.root / "root" / "tapdaemon")
         booted.boot()
         yield booted

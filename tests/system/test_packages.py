@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import applications
+import checkers
 import pytest
 from test_readme import commands
 
@@ -187,10 +188,53 @@ def test_a_key_of_this_host(packaged):
     packaged.run("dpkg --purge tap-tls")
 
 
-def test_lintian_and_systemd_have_nothing_to_say(fresh):
-    """Errors, warnings, infos and pedantic tags; verify is silent; the exposure is at most 1.3."""
-    done = fresh.run(f"lintian --allow-root -E -I --pedantic {deb('1.0')}", check=False)
-    assert done.stdout == ""
+@pytest.fixture(scope="module")
+def three(packaged):
+    """web, ftp, and a .tac with modules of its own, in two versions each: their packages, older and newer."""
+    packaged.write("/root/shop/views/__init__.py", "import shelf\nTITLE = 'shop'\n")
+    packaged.write("/root/shop/shelf.py", "BOOKS = 3\n")
+    packaged.write("/root/shop/shop.tac", applications.counter(port=8088, more="import views"))
+    packaged.run(
+        "cd /root/shop && PYTHONPATH=. mktap -y shop.tac && "
+        "mktap web --path /srv/www --listen tcp:8080 && mktap ftp --port 8021 --root /srv/www"
+    )
+    for version in ("1", "2"):
+        for tap in ("web", "ftp", "shop"):
+            packaged.run(f"cd /root/shop && tap2deb -q {WHO} -V {version} {tap}.tap")
+    assert "code/views/__init__.py" in packaged.run("tapctl show /root/shop/shop.tap").stdout
+    return "/root/shop/tap-*_1-*.deb", "/root/shop/tap-*_2-*.deb"
+
+
+def test_lintian_has_nothing_to_say(packaged, three):
+    """Errors, warnings, infos and pedantic tags, of all three; nothing is suppressed on either release."""
+    assert checkers.lintian(packaged, three[0]) == []
+
+
+def test_piuparts_passes(packaged, three):
+    """Install, upgrade and purge, all three at once, with the project's own package."""
+    ours = "/root/tapdaemon/dist/tapdaemon_*.deb"
+    checkers.piuparts(packaged, "full", f"{ours} {three[0]}", f"{ours} {three[1]}")
+
+
+def test_the_source_package_builds(packaged, three):
+    """tap2deb --source, then dpkg-buildpackage: the same files and scripts as the deb has."""
+    packaged.run(
+        f"cd /root/shop && tap2deb -q {WHO} -V 3 --source shop.tap && rm -rf tree && dpkg-source -x *_3-*.dsc tree"
+    )
+    packaged.run(
+        "cd /root/shop/tree && dpkg-buildpackage -us -uc -b --ignore-builtin-builddeps"
+    )  # it writes over the deb beside it
+    packaged.run(f"mkdir -p /root/again && cd /root/again && tap2deb -q {WHO} -V 3 ../shop/shop.tap")
+    built = [packaged.run(f"dpkg-deb -c {at}/tap-shop_3-*.deb | awk '{{print $1, $2, $NF}}'").stdout
+             for at in ("/root/shop", "/root/again")]  # fmt: skip
+    assert built[0] == built[1]
+    packaged.run("for at in shop again; do dpkg-deb -e /root/$at/tap-shop_3-*.deb /root/$at/control; done")
+    for script in ("postinst", "prerm", "postrm", "preinst"):
+        packaged.run(f"diff -B /root/shop/control/{script} /root/again/control/{script}")
+
+
+def test_systemd_has_nothing_to_say(fresh):
+    """Verify is silent; the exposure is at most 1.3."""
     assert fresh.run("systemd-analyze verify --man=no tap@counter.service tap@counter.socket").stderr == ""
     told = fresh.run("systemd-analyze security --no-pager tap@counter | tail -1").stdout
     assert float(told.split(":")[1].split()[0]) <= 1.3

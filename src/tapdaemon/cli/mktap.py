@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tapdaemon.cli.reporting import run_click
+from tapdaemon.cli.reporting import printable, run_click
 from tapdaemon.errors import UsageError
 
 EPILOG = """\
@@ -67,6 +67,7 @@ class MakerCommands(click.Group):
 @click.option("-t", "--type", "style", metavar="STYLE", default="pickle", help="Style of the payload (pickle).")
 @click.option("-y", "--python", metavar="FILE", help="Take 'application' from a Python file.")
 @click.option("--include", metavar="PATH", multiple=True, help="A module or package that travels in the tap.")
+@click.option("--no-include", is_flag=True, help="Leave the application's own modules out of the tap.")
 @click.option("--writable", metavar="FOLDER", multiple=True, help="A folder that it writes, beside its state folder.")
 @click.option("--keep-state", metavar="TAP", help="Go on from the snapshots of this tap.")
 @click.option("-p", "--progress", is_flag=True, help="Say each step.")
@@ -109,6 +110,8 @@ def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]
         raise UsageError("-a and -y", "both name an application to begin with", "give one")
     request = making.Request(maker=maker, arguments=arguments, **_given(options))
     made = making.make(request, os.environ, _say if progress else _quiet)
+    for warning in made.warnings:
+        click.echo(f"mktap: warning: {printable(warning)}", err=True)
     click.echo(making.describe(made))
 
 

@@ -15,7 +15,7 @@ from tapdaemon.errors import ContradictionError, UnknownNameError, UsageError
 from tapdaemon.pack import tools
 from tapdaemon.pack.build import Built
 from tapdaemon.pack.package import Package
-from tapdaemon.pack.request import Depends, Prepared, Request, git_user, prepare
+from tapdaemon.pack.request import Prepared, Request, Words, git_user, prepare
 
 TYPES = ("tap", "source", "python")
 NOBODY = "Nobody <nobody@localhost>"
@@ -28,11 +28,13 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("-e", "--description", metavar="TEXT", help="One line that describes it."),
     click.option("-l", "--long-description", metavar="TEXT", help="Paragraphs that describe it."),
     click.option("-V", "--set-version", metavar="VERSION", default="1.0", help="Version of the application (1.0)."),
+    click.option("--bundle", is_flag=True, help="Put all that it needs inside, from what is installed here."),
     click.option("--depends", metavar="PACKAGE", multiple=True, help="A package that it needs beside those found."),
     click.option("--include", metavar="PATH", multiple=True, help="A module that travels in the tap made of a .tac."),
     click.option("-o", "--output-dir", metavar="FOLDER", default=".", help="Where the package is written (.)."),
     click.option("--unit-only", is_flag=True, help="Print the units, and make nothing."),
-    click.option("-u", "--unsigned", is_flag=True, help="As before; no package is signed."),
+    click.option("-u", "--unsigned", is_flag=True, help="Sign nothing, as without --sign."),
+    click.option("--sign", metavar="KEY", help="Sign the source package (and the rpm) with this key of gpg's."),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
 )
 
@@ -55,7 +57,7 @@ class Shipping:
         if not self.quiet:
             click.echo(f"{self.program}: {printable(text)}", err=True)
 
-    def prepare(self, path: str, given: dict[str, Any], name_depends: Depends) -> Prepared:
+    def prepare(self, path: str, given: dict[str, Any], words: Words) -> Prepared:
         """The package of the tap at `path`; what its maker should know of it is said."""
         request = Request(
             path,
@@ -65,9 +67,10 @@ class Shipping:
             given["long_description"],
             given["set_version"],
             given["depends"],
+            given["bundle"],
         )
         git = () if request.maintainer is not None else git_user()
-        prepared = prepare(request, os.environ, name_depends, git, self.say)
+        prepared = prepare(request, os.environ, words, git, self.say)
         for warning in prepared.warnings:
             self.say(f"warning: {warning}")
         return prepared
@@ -107,6 +110,8 @@ def the_tap(given: dict[str, Any], program: str) -> Iterator[str]:
         raise UnknownNameError("type", given["kind"], TYPES)
     if given["kind"] == "source":
         raise UsageError("-y source", "this version has no source style", "make a tap of it with mktap")
+    if given["sign"] is not None and given["unsigned"]:
+        raise ContradictionError("--sign and -u", "one signs, the other does not", "give one")
     if given["include"] and given["kind"] != "python":
         raise ContradictionError("--include", "only a tap made here takes more modules", "give it to mktap")
     if given["kind"] == "tap":

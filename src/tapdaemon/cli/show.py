@@ -28,6 +28,7 @@ def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
     yield from _rows("files", manifest.needs.files)
     yield from _rows("writes", manifest.needs.writable)
     yield from _rows("needs", (f"{name} {version}" for name, version in manifest.needs.distributions))
+    yield from _rows("not in it", (f"module {name}" for name in manifest.needs.orphans))
     yield from _rows("code", (member.name for member in manifest.members if member.name.startswith("code/")))
     yield from _rows("recipe", _recipe(manifest))
     yield _row("lineage", _lineage(manifest))

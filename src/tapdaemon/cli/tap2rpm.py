@@ -24,19 +24,19 @@ Examples:
 @click.version_option(package_name="tapdaemon", prog_name="tap2rpm")
 def command(**given: Any) -> None:
     """Make an rpm of TAP, and its source package; nothing in it is run."""
-    from tapdaemon.pack import build, rpm
+    from tapdaemon.pack import build, hosts, rpm
 
     ship = shipping.Shipping("tap2rpm", given["quiet"])
     with shipping.the_tap(given, ship.program) as path:
-        package = ship.prepare(path, given, rpm.depends).package
+        package = ship.prepare(path, given, hosts.rpm()).package
         if given["unit_only"]:
             shipping.show_units(package)
             return
         folder = given["output_dir"]
-        target = given["rpmfile"] or os.path.join(folder, rpm.file_name(package))
+        target = given["rpmfile"] or os.path.join(folder, rpm.file_name(package, package.architecture))
         source = os.path.join(os.path.dirname(target) or folder, rpm.file_name(package, "src"))
         ship.say(f"building {target}")
-        ship.close(build.rpms(package, target, source), "dnf install")
+        ship.close(build.rpms(package, target, source, given["sign"]), "dnf install")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
+from typing import Any
 
 from tapdaemon.errors import NoApplicationError, TapError, UnreadableError, os_reason
 
@@ -36,10 +37,25 @@ class CodeImporter(MetaPathFinder, InspectLoader):
         del path, target
         place = self._place(fullname)
         if place is None:
-            return None
+            return self._namespace(fullname)
         spec = ModuleSpec(fullname, self, origin=self._origin(place), is_package=place.endswith("/__init__.py"))
         spec.has_location = True
         return spec
+
+    def _namespace(self, fullname: str) -> ModuleSpec | None:
+        """A folder without __init__.py (PEP 420)."""
+        folder = fullname.replace(".", "/") + "/"
+        if not any(place.startswith(folder) for place in self._sources):
+            return None
+        spec = ModuleSpec(fullname, None, is_package=True)
+        spec.submodule_search_locations = [self._origin(folder)]
+        return spec
+
+    def get_resource_reader(self, fullname: str) -> Any:
+        """Package data, for importlib.resources (`importlib.resources.abc.ResourceReader`)."""
+        from tapdaemon.core.resources import reader
+
+        return reader(self._sources, fullname) if self.is_package(fullname) else None
 
     def is_package(self, fullname: str) -> bool:
         return (self._place(fullname) or "").endswith("/__init__.py")

@@ -7,6 +7,7 @@ serves under an older one (its manifest has the recipe), so none is written for 
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
@@ -119,6 +120,40 @@ def debian_depends(host: Host) -> Callable[[list[str], str, Sequence[str]], tupl
         return (ours, *named, *given)
 
     return depends
+
+
+def depends_of(package: str) -> tuple[str, ...]:
+    """What an installed Debian package depends on, as its control file has it."""
+    told = _ask_dpkg("${Depends}", package)
+    return tuple(part.strip() for part in told.split(",") if part.strip())
+
+
+@functools.cache
+def _ask_dpkg(form: str, pattern: str) -> str:
+    """dpkg-query(1) of installed packages; nothing where there is no dpkg."""
+    try:
+        told = subprocess.run(  # noqa: S603 - the words are ours and a package's name
+            ["dpkg-query", "-W", "-f", form, pattern],  # noqa: S607 - the PATH's
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return told.stdout
+
+
+def provider_of(package: str) -> str:
+    """The installed package that provides a virtual one (deb-control(5), Provides); itself where none does."""
+    told = _ask_dpkg("${Package}\t${Provides}\n", "python3-*") if package.startswith("python3-") else ""
+    for line in told.splitlines():
+        name, _, provides = line.partition("\t")
+        if name == package:
+            return package
+        if package in {one.strip().partition(" ")[0] for one in provides.split(",")}:
+            return name
+    return package
 
 
 def nameable(distributions: Iterable[str], host: Host) -> tuple[str, ...]:

@@ -5,16 +5,17 @@ What it holds is what debhelper would have made of it; nothing of it is in /etc,
 
 from __future__ import annotations
 
-import email.utils
 import gzip
 import hashlib
 import textwrap
+import time
 from collections.abc import Sequence
 
-from tapdaemon.pack import scripts
+from tapdaemon.pack import bundle, scripts, terms
 from tapdaemon.pack.inventory import Entry
 from tapdaemon.pack.package import REVISION, Package
 from tapdaemon.unit import demands, rendering
+from tapdaemon.unit.templates import USUAL
 from tapdaemon.unit.unitfile import escape
 
 UNITS = "/usr/lib/systemd/system"
@@ -26,8 +27,8 @@ def full_version(package: Package) -> str:
     return f"{package.version}-{REVISION}"
 
 
-def file_name(package: Package, architecture: str = "all") -> str:
-    return f"{package.name}_{full_version(package)}_{architecture}.deb"
+def file_name(package: Package) -> str:
+    return f"{package.name}_{full_version(package)}_{package.architecture}.deb"
 
 
 def tap_path(package: Package) -> str:
@@ -36,7 +37,8 @@ def tap_path(package: Package) -> str:
 
 def units(package: Package) -> dict[str, str]:
     """The concrete, hardened units: name and text."""
-    return rendering.whole(demands.Tap(package.tap, tap_path(package), len(package.data), package.manifest))
+    tap = demands.Tap(package.tap, tap_path(package), len(package.data), package.manifest)
+    return rendering.whole(tap, USUAL if package.bundle is None else bundle.places(package.name))
 
 
 def files(package: Package) -> list[Entry]:
@@ -46,6 +48,8 @@ def files(package: Package) -> list[Entry]:
     for place, text in (("sysusers.d", sysusers(package)), ("tmpfiles.d", tmpfiles(package))):
         if text:
             found.append(Entry(f"/usr/lib/{place}/{package.name}.conf", text.encode()))
+    if package.bundle is not None:
+        found += bundle.entries(package.bundle, package.name, package.tap)
     doc = f"/usr/share/doc/{package.name}"
     found.append(Entry(f"{doc}/changelog.Debian.gz", gzip.compress(changelog(package).encode(), 9, mtime=0)))
     found.append(Entry(f"{doc}/copyright", copyright_file(package).encode()))
@@ -77,13 +81,13 @@ def tmpfiles(package: Package) -> str:
 
 
 def depends(package: Package) -> tuple[str, ...]:
-    found = ["python3:any", *package.depends]
+    found = [*(() if package.bundle else ("python3:any",)), *package.depends]
     if sysusers(package):
         found.append("systemd | systemd-standalone-sysusers | systemd-sysusers")
     return tuple(dict.fromkeys(found))
 
 
-def control(package: Package, installed_size: int, architecture: str = "all") -> str:
+def control(package: Package, installed_size: int) -> str:
     """The binary package's control file.
 
     :param installed_size: in KiB, as du(1) counts.
@@ -91,7 +95,7 @@ def control(package: Package, installed_size: int, architecture: str = "all") ->
     fields = [
         ("Package", package.name),
         ("Version", full_version(package)),
-        ("Architecture", architecture),
+        ("Architecture", package.architecture),
         ("Maintainer", package.maintainer),
         ("Installed-Size", str(installed_size)),
         ("Depends", ", ".join(depends(package))),
@@ -99,6 +103,11 @@ def control(package: Package, installed_size: int, architecture: str = "all") ->
         ("Priority", "optional"),
         ("Description", package.summary + extended(package.description)),
     ]
+    return stanza(fields)
+
+
+def stanza(fields: Sequence[tuple[str, str]]) -> str:
+    """A paragraph of a control file."""
     return "".join(f"{name}: {value}\n" for name, value in fields)
 
 
@@ -111,7 +120,7 @@ def extended(paragraphs: Sequence[str]) -> str:
 
 def changelog(package: Package) -> str:
     """One entry (deb-changelog(5)), of the package's own time."""
-    moment = email.utils.formatdate(package.time).replace("-0000", "+0000")
+    moment = when(package.time, "%a, %d %b %Y %H:%M:%S +0000")
     return (
         f"{package.name} ({full_version(package)}) unstable; urgency=medium\n\n"
         f"  * Made by tap2deb from {package.source} (content {package.manifest.content[:12]}).\n\n"
@@ -119,9 +128,14 @@ def changelog(package: Package) -> str:
     )
 
 
+def when(seconds: int, form: str) -> str:
+    """A time in UTC, in English: nothing here calls setlocale(3)."""
+    return time.strftime(form, time.gmtime(seconds))
+
+
 def copyright_file(package: Package) -> str:
     """DEP-5: whose the application is, the maintainer knows; the units and scripts are this project's."""
-    year = email.utils.formatdate(package.time).split()[3]
+    year = when(package.time, "%Y")
     holder = package.maintainer.partition(" <")[0]
     return (
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
@@ -136,18 +150,24 @@ def copyright_file(package: Package) -> str:
         "Copyright: 2026 The tapdaemon authors\n"
         "License: Expat\n"
         " Generated units are free of any terms of tapdaemon's authors.\n"
+        + ("" if package.bundle is None else terms.of_bundle(package.bundle, package.name))
     )
 
 
-def members(package: Package, entries: Sequence[Entry], architecture: str = "all") -> list[Entry]:
+def members(package: Package, entries: Sequence[Entry]) -> list[Entry]:
     """What stands in DEBIAN/."""
+    size = sum(-(-len(entry.content) // 1024) for entry in entries) + len(entries)
+    return [
+        Entry("/DEBIAN/control", control(package, size).encode()),
+        Entry("/DEBIAN/md5sums", md5sums(entries).encode()),
+        *maintainer_scripts(package, entries),
+    ]
+
+
+def maintainer_scripts(package: Package, entries: Sequence[Entry]) -> list[Entry]:
+    """Those that a package of these files needs."""
     paths = {entry.path for entry in entries}
     sockets = f"{UNITS}/{package.socket}" in paths
-    size = sum(-(-len(entry.content) // 1024) for entry in entries) + len(paths)
-    found = [
-        Entry("/DEBIAN/control", control(package, size, architecture).encode()),
-        Entry("/DEBIAN/md5sums", md5sums(entries).encode()),
-    ]
     texts = {
         "postinst": scripts.postinst(
             package,
@@ -160,7 +180,7 @@ def members(package: Package, entries: Sequence[Entry], architecture: str = "all
     }
     if sockets:
         texts["preinst"] = scripts.preinst(package)
-    return found + [Entry(f"/DEBIAN/{name}", text.encode(), 0o755) for name, text in sorted(texts.items())]
+    return [Entry(f"/DEBIAN/{name}", text.encode(), 0o755) for name, text in sorted(texts.items())]
 
 
 def md5sums(entries: Sequence[Entry]) -> str:

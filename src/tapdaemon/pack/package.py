@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tapdaemon.errors import UsageError
+from tapdaemon.pack.bundle import Bundle
 from tapdaemon.tapfile.manifest import Manifest
 
 # deb-control(5): lower case letters, digits, + - . and at least two characters; rpm takes all of these.
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*\Z")
 # deb-version(7) without epoch and revision; rpm forbids the hyphen, too.
 _VERSION = re.compile(r"[0-9][A-Za-z0-9.+~]*\Z")
-_MAINTAINER = re.compile(r"[^<>@,]+ <[^<>@\s]+@[^<>@\s]+>\Z")
+# No percent sign: rpm takes the packager as a macro, and nobody's name has one.
+_MAINTAINER = re.compile(r"[^<>@,%]+ <[^<>@%\s]+@[^<>@%\s]+>\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SUMMARY_MAX = 80
 REVISION = "0tap1"
@@ -34,6 +36,8 @@ class Package:
     :param depends: in the words of the package manager.
     :param time: seconds since the epoch, of everything in it.
     :param source: the tap's file, by its name.
+    :param bundle: what it carries beside the tap, if it depends on no package of Python modules.
+    :param architecture: in the words of the package manager.
     """
 
     tap: str
@@ -46,6 +50,8 @@ class Package:
     depends: tuple[str, ...]
     time: int
     source: str
+    bundle: Bundle | None = None
+    architecture: str = "all"
 
     @property
     def name(self) -> str:

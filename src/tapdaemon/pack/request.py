@@ -6,10 +6,11 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tapdaemon.errors import UsageError
-from tapdaemon.pack import package
+from tapdaemon.errors import StartError, UsageError
+from tapdaemon.pack import bundle, installed, package, tools
+from tapdaemon.pack.bundle import Bundle
 from tapdaemon.pack.package import Package
 from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile
@@ -31,6 +32,7 @@ class Request:
     :param tap: path of the tap.
     :param protocol: the name's second half, where it is not the tap's own.
     :param depends: packages that stand for what cannot be named.
+    :param bundle: put what the tap needs into the package, from what is installed here.
     """
 
     tap: str
@@ -40,6 +42,25 @@ class Request:
     description: str | None = None
     version: str = "1.0"
     depends: tuple[str, ...] = ()
+    bundle: bool = False
+
+
+@dataclass(frozen=True)
+class Words:
+    """What differs between package managers.
+
+    :param depends: names what a package depends on.
+    :param bundled: the same of one with a bundle.
+    :param architecture: of this machine.
+    :param neutral: of a package that fits all machines.
+    :param packages: what is known of Debian's packages.
+    """
+
+    depends: Depends
+    bundled: Callable[[Bundle], tuple[str, ...]]
+    architecture: Callable[[], str]
+    neutral: str
+    packages: installed.Packages
 
 
 @dataclass(frozen=True)
@@ -51,12 +72,12 @@ class Prepared:
 
 
 def prepare(
-    request: Request, environ: Mapping[str, str], name_depends: Depends, git: Sequence[str], progress: Progress
+    request: Request, environ: Mapping[str, str], words: Words, git: Sequence[str], progress: Progress
 ) -> Prepared:
     """Read the tap's manifest and make a package of it.
 
     :param environ: for DEBFULLNAME, DEBEMAIL and SOURCE_DATE_EPOCH.
-    :param name_depends: names the packages that it needs, in the words of the package manager.
+    :param words: of the package manager.
     :raises TapError: the tap is not trusted or not whole, or what is asked for cannot be.
     """
     name = package.check_name(request.protocol or folders.stem(request.tap))
@@ -70,7 +91,24 @@ def prepare(
         image = tap.image()
         manifest = tap.manifest
         data = tap.read()
-    progress("looking for the packages it needs")
+    if manifest.needs.orphans and not request.depends:
+        raise StartError(
+            ", ".join(manifest.needs.orphans),
+            "no distribution has it, and the tap does not carry it: nothing that could be installed would",
+            "make the tap again where it travels, or say with --depends which package has it",
+        )
+    warnings = []
+    carried, architecture, depends = None, words.neutral, request.depends
+    if request.bundle:
+        carried, missing = _bundle(manifest, words, progress)
+        if missing:
+            warnings.append(f"not in the bundle, for it is not installed here: {', '.join(missing)}")
+        architecture = words.architecture() if carried.is_compiled else words.neutral
+        depends = (*words.bundled(carried), *request.depends)
+    else:
+        progress("looking for the packages it needs")
+        named = [name for name, _ in manifest.needs.distributions]
+        depends = words.depends(named, _ours(manifest), request.depends)
     made = Package(
         tap=name,
         manifest=manifest,
@@ -79,16 +117,27 @@ def prepare(
         maintainer=who,
         summary=package.check_line("description", request.summary or f"Twisted application {name}, saved in a tap"),
         description=package.describe(manifest, name, request.description),
-        depends=name_depends([name for name, _ in manifest.needs.distributions], _ours(manifest), request.depends),
+        depends=depends,
         time=_time(manifest, environ),
         source=os.path.basename(request.tap),
+        bundle=carried,
+        architecture=architecture,
     )
-    warnings = []
     if any(_PRIVATE_KEY in content for content in image.members.values()):
         warnings.append("it carries a private key, and everybody may read what a package installs: name the key's file")
     if manifest.process.uid in (0, "root"):
         warnings.append("it runs as root, as the tap was made to")
     return Prepared(made, tuple(warnings))
+
+
+def _bundle(manifest: Manifest, words: Words, progress: Progress) -> tuple[Bundle, list[str]]:
+    """What the tap needs, from what is installed here; and what of it is not."""
+    progress("bundling what it needs")
+    names = [name for name, _ in manifest.needs.distributions]
+    found, missing = installed.closure(names, words.packages)
+    carried = [one for one in (installed.carry(each, words.packages) for each in found) if one.files]
+    made = bundle.of([*carried, installed.ourselves()], manifest.needs.modules)
+    return replace(made, files=tools.stripped(made.files)), missing
 
 
 def _ours(manifest: Manifest) -> str:

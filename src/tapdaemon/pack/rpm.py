@@ -7,13 +7,12 @@ scriptlets are written out.
 
 from __future__ import annotations
 
-import email.utils
 import textwrap
 from collections.abc import Iterable
 
-from tapdaemon.pack import debian
+from tapdaemon.pack import bundle, debian
 from tapdaemon.pack.closure import normal
-from tapdaemon.pack.inventory import Entry
+from tapdaemon.pack.inventory import Entry, archive
 from tapdaemon.pack.package import Package
 
 RELEASE = "1"
@@ -49,35 +48,82 @@ def file_name(package: Package, kind: str = "noarch") -> str:
 
 
 def sources(package: Package) -> list[Entry]:
-    """What is installed: the same tap, units, users and folders as a deb's, without its documents."""
-    return [entry for entry in debian.files(package) if not entry.path.startswith("/usr/share/doc/")]
+    """What is installed: the same tap, units, users, folders and terms as a deb's, without its changelog and bundle."""
+    other = bundle.folder(package.name) + "/"
+    return [
+        entry
+        for entry in debian.files(package)
+        if not entry.path.startswith(other) and not entry.path.endswith("/changelog.Debian.gz")
+    ]
+
+
+def source_name(entry: Entry) -> str:
+    """A source's file: the generator's hook has the package's own name, and is told apart."""
+    return entry.path.rpartition("/")[2] + ("-generator" if "/system-generators/" in entry.path else "")
+
+
+def bundle_name(package: Package) -> str:
+    return f"{package.name}-{package.version}-bundle.tar.gz"
+
+
+def bundle_archive(package: Package) -> bytes:
+    """A bundle's files as a tar, the same bytes for the same files; empty where there is no bundle."""
+    if package.bundle is None:
+        return b""
+    here = bundle.folder(package.name)
+    found = (
+        Entry(entry.path.removeprefix(here), entry.content, entry.mode)
+        for entry in bundle.entries(package.bundle, package.name, package.tap)
+        if entry.path.startswith(f"{here}/")
+    )
+    return archive(found, "", package.time)
 
 
 def spec(package: Package) -> str:
     """The spec file."""
     entries = sources(package)
-    names = [entry.path.rpartition("/")[2] for entry in entries]
+    names = [source_name(entry) for entry in entries] + ([bundle_name(package)] if package.bundle else [])
     places = [_place(entry.path) for entry in entries]
     parts = [
         "".join(f"%global {macro}\n" for macro in MACROS),
+        _inner(package),
         "%{!?_unitdir:%global _unitdir %{_prefix}/lib/systemd/system}\n",
         "\n",
         _preamble(package, names),
         f"\n%description\n{_paragraphs(package)}\n",
         "\n%prep\n\n%build\n\n%install\n",
-        *(f"install -D -p -m 0644 %{{SOURCE{index}}} %{{buildroot}}{place}\n" for index, place in enumerate(places)),
+        *(
+            f"install -D -p -m {entry.mode:04o} %{{SOURCE{index}}} %{{buildroot}}{place}\n"
+            for index, (entry, place) in enumerate(zip(entries, places, strict=True))
+        ),
+        _unpacked(package, len(entries)),
         scriptlets(package, sockets=package.socket in names),
         "\n%files\n",
         "%dir %{_prefix}/lib/tap\n" if places else "",
-        *(f"{place}\n" for place in places),
+        *(f"{'%doc ' if '/doc/' in place else ''}{place}\n" for place in places),
+        f"%{{_prefix}}/lib/{package.name}/\n" if package.bundle else "",
         f"\n%changelog\n{_changelog(package)}",
     ]
     return "".join(parts)
 
 
+def _inner(package: Package) -> str:
+    """What a bundle has inside is nobody else's to require; what it needs of the host itself rpm finds."""
+    return f"%global __provides_exclude_from ^%{{_prefix}}/lib/{package.name}/.*$\n" if package.bundle else ""
+
+
+def _unpacked(package: Package, index: int) -> str:
+    if package.bundle is None:
+        return ""
+    here = f"%{{buildroot}}%{{_prefix}}/lib/{package.name}"
+    return f"mkdir -p {here}\ntar -xzf %{{SOURCE{index}}} -C {here} --no-same-owner\n"
+
+
 def _place(path: str) -> str:
     """A path by rpm's own names for it."""
-    return path.replace("/usr/lib/systemd/system/", "%{_unitdir}/").replace("/usr/lib/", "%{_prefix}/lib/")
+    known = {"/usr/lib/systemd/system/": "%{_unitdir}/", "/usr/lib/": "%{_prefix}/lib/", "/usr/share/": "%{_datadir}/"}
+    start = next(start for start in known if path.startswith(start))
+    return known[start] + path.removeprefix(start)
 
 
 def _preamble(package: Package, names: list[str]) -> str:
@@ -88,9 +134,8 @@ def _preamble(package: Package, names: list[str]) -> str:
         ("Summary", escape(package.summary)),
         ("License", "LicenseRef-as-the-application"),
         ("Group", "System Environment/Daemons"),
-        ("Packager", escape(package.maintainer)),
         *((f"Source{index}", name) for index, name in enumerate(names)),
-        ("BuildArch", "noarch"),
+        *((("BuildArch", "noarch"),) if package.architecture == "noarch" else ()),
         *(("Requires", requirement) for requirement in package.depends),
         ("Requires", "systemd"),
         *((f"Requires({when})", "/usr/sbin/useradd") for when in ("pre",) if debian.sysusers(package)),
@@ -122,13 +167,18 @@ def scriptlets(package: Package, *, sockets: bool) -> str:
             if user
             else ""
         )
+    compiled, cleaned = "", ""
+    if package.bundle is not None:
+        modules = f"%{{_prefix}}/lib/{package.name}"
+        cleaned = f"find {modules} -depth -type d -name __pycache__ -exec rm -rf {{}} + 2>/dev/null || :\n"
+        compiled = f"{cleaned}python3 -m compileall -q {modules} >/dev/null 2>&1 || :\n"
     folders = (
         f"systemd-tmpfiles --create {package.name}.conf >/dev/null 2>&1 || :\n" if debian.tmpfiles(package) else ""
     )
     return (
         f"{before}"
         "\n%post\n"
-        f"{folders}"
+        f"{compiled}{folders}"
         "if [ $1 -eq 1 ]; then\n"
         f"    systemctl --no-reload preset {package.service} >/dev/null 2>&1 || :\n"
         "fi\n"
@@ -136,6 +186,7 @@ def scriptlets(package: Package, *, sockets: bool) -> str:
         "\n%preun\n"
         "if [ $1 -eq 0 ]; then\n"
         f"    systemctl --no-reload disable --now {units} >/dev/null 2>&1 || :\n"
+        f"{cleaned and f'    {cleaned}'}"
         "fi\n"
         "\n%postun\n"
         "if [ -d /run/systemd/system ]; then\n    systemctl daemon-reload >/dev/null 2>&1 || :\nfi\n"
@@ -146,8 +197,8 @@ def scriptlets(package: Package, *, sockets: bool) -> str:
 
 
 def _changelog(package: Package) -> str:
-    day = email.utils.formatdate(package.time).replace(",", "").split()
+    day = debian.when(package.time, "%a %b %d %Y")
     return (
-        f"* {day[0]} {day[2]} {day[1]} {day[3]} {escape(package.maintainer)} - {package.version}-{RELEASE}\n"
+        f"* {day} {escape(package.maintainer)} - {package.version}-{RELEASE}\n"
         f"- Made by tap2rpm from {escape(package.source)} (content {package.manifest.content[:12]}).\n"
     )

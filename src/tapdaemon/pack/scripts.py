@@ -6,6 +6,7 @@ goes with a purge.  The service is enabled as usual; its socket is not, for the 
 
 from __future__ import annotations
 
+from tapdaemon.pack.bundle import folder
 from tapdaemon.pack.package import Package
 
 HEAD = "#!/bin/sh\nset -e\n\n"
@@ -24,6 +25,8 @@ def postinst(package: Package, *, sysusers: bool, tmpfiles: bool, sockets: bool)
         lines.append(
             f'        systemd-tmpfiles ${{DPKG_ROOT:+--root="$DPKG_ROOT"}} --create {package.name}.conf || true'
         )
+    if package.bundle is not None:
+        lines += _if_there("py3compile", f"{package.name} {folder(package.name)}", "        ")
     lines += [
         *(
             f"        deb-systemd-helper unmask '{unit}' >/dev/null || true"
@@ -58,6 +61,12 @@ def postinst(package: Package, *, sysusers: bool, tmpfiles: bool, sockets: bool)
     return HEAD + "\n".join(lines) + "\n"
 
 
+def _if_there(tool: str, arguments: str, indent: str) -> list[str]:
+    """As dh_python3 has it, for the service's sandbox never lets Python cache."""
+    lines = [f"if command -v {tool} >/dev/null 2>&1; then", f"    {tool} -p {arguments}", "fi"]
+    return [indent + line for line in lines]
+
+
 def preinst(package: Package) -> str:
     """Remember the socket unit that an upgrade replaces."""
     unit = _unit_path(package.socket)
@@ -67,9 +76,12 @@ def preinst(package: Package) -> str:
 
 
 def prerm(package: Package, *, sockets: bool) -> str:
-    """A removal stops service and socket; an upgrade stops nothing."""
+    """A removal stops service and socket; an upgrade stops nothing.  Byte code is nobody's but ours."""
     units = " ".join(f"'{unit}'" for unit in reversed(_units(package, sockets=sockets)))
-    return f'{HEAD}if [ "$1" = remove ] && {BOOTED}; then\n    deb-systemd-invoke stop {units} >/dev/null || true\nfi\n'
+    lines = [f'if [ "$1" = remove ] && {BOOTED}; then', f"    deb-systemd-invoke stop {units} >/dev/null || true", "fi"]
+    if package.bundle is not None:
+        lines += _if_there("py3clean", package.name, "")
+    return HEAD + "\n".join(lines) + "\n"
 
 
 def postrm(package: Package, *, sockets: bool) -> str:

@@ -11,7 +11,15 @@ from contextlib import contextmanager
 
 from tapdaemon.errors import EX_UNAVAILABLE, CannotCreateError, StartError, os_reason
 
-PACKAGES: Mapping[str, str] = {"dpkg-deb": "dpkg", "rpmbuild": "rpm (rpm-build on Fedora)", "xz": "xz-utils"}
+PACKAGES: Mapping[str, str] = {
+    "dpkg": "dpkg",
+    "dpkg-deb": "dpkg",
+    "rpmbuild": "rpm (rpm-build on Fedora)",
+    "strip": "binutils",
+    "dpkg-source": "dpkg-dev",
+    "gpg": "gnupg",
+    "rpmsign": "rpm (rpm-sign on Fedora)",
+}
 """Which package has a tool."""
 
 
@@ -46,6 +54,26 @@ def run(command: Sequence[str], environ: Mapping[str, str], folder: str) -> str:
     return done.stdout
 
 
+def stripped(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The same files, shared objects without their symbols for debugging, as dh_strip leaves them.
+
+    :raises ToolMissingError: there is something to strip, and no strip(1).
+    """
+    done = dict(files)
+    for place, content in files.items():
+        if content.startswith(b"\x7fELF") and b".symtab" in content:
+            strip = require("strip")
+            with scratch() as work:
+                path = os.path.join(work, "object")
+                with open(path, "wb") as file:
+                    file.write(content)
+                sections = ["--remove-section=.comment", "--remove-section=.note"]
+                run([strip, "--strip-unneeded", *sections, path], {"PATH": os.environ.get("PATH", os.defpath)}, work)
+                with open(path, "rb") as file:
+                    done[place] = file.read()
+    return done
+
+
 @contextmanager
 def scratch() -> Iterator[str]:
     """A folder that is gone afterwards, whatever happened."""
@@ -59,15 +87,30 @@ def scratch() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def deliver(made: str, target: str) -> int:
-    """Put a finished file in its place, whole; its size in bytes.
+def deliver(finished: Mapping[str, str]) -> list[int]:
+    """Put finished files in their places, each whole, all or none; their sizes in bytes.
 
-    :raises CannotCreateError: the place cannot be written.
+    :param finished: where each is to be, and where it was made.
+    :raises CannotCreateError: a place cannot be written.
     """
     from tapdaemon.tapfile.whole import write_whole
 
-    with open(made, "rb") as file:
-        data = file.read()
-    write_whole(target, data)
-    os.chmod(target, 0o644)
-    return len(data)
+    sizes: list[int] = []
+    try:
+        for target, made in finished.items():
+            with open(made, "rb") as file:
+                data = file.read()
+            write_whole(target, data)
+            sizes.append(len(data))
+            os.chmod(target, 0o644)
+    except BaseException:
+        for target in list(finished)[: len(sizes)]:
+            os.unlink(target)
+        raise
+    return sizes
+
+
+def signing_environment() -> dict[str, str]:
+    """What gpg needs to find the key and to ask for its passphrase (gpg-agent(1))."""
+    names = ("HOME", "GNUPGHOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TERM", "PATH")
+    return {name: os.environ[name] for name in names if name in os.environ} | {"LC_ALL": "C.UTF-8"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import tapdaemon
@@ -33,22 +33,27 @@ def make(
     code: Mapping[str, bytes] | None = None,
     lineage: Lineage | None = None,
     writable: tuple[str, ...] = (),
+    include: bool = True,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> TapImage:
-    """A base tap of an application, with the modules of its own that the payload names.
+    """A base tap of an application, with the modules of its own that it needs.
 
     :param code: more of them, by their path below code/; what is here is not looked for.
     :param writable: folders outside its state folder that the application writes, absolute.
+    :param include: whether its own modules travel.
+    :param warn: told, in a line, what may surprise on another host.
     :raises UnsavableError: with every object that stands in the way.
     """
     from twisted.application.service import IProcess, IService
 
-    from tapdaemon.persist import provenance, reads
+    from tapdaemon.persist import provenance, reads, travel
 
     payload, modules = styles.dump(application, style)
+    modules |= reads.modules(application)
     process = IProcess(application)
-    given = dict(code or {})
-    own = provenance.own_modules(modules)
-    sources = collect_code(place for name, place in own.items() if not _has(given, name)) | given
+    travelling = travel.gather(modules, code or {}, include=include)
+    for warning in travelling.warnings:
+        warn(warning)
     manifest = Manifest(
         process=Process(
             getattr(process, "processName", None) or IService(application).name or "tap",
@@ -61,18 +66,15 @@ def make(
             listen=needs.listens(application),
             files=reads.files(application),
             writable=writable,
-            distributions=provenance.distributions(modules),
+            distributions=travelling.distributions,
             modules=provenance.top_level(modules),
+            orphans=travelling.orphans,
         ),
         recipe=recipe,
         lineage=lineage or Lineage(time=now(os.environ), writer=WRITER),
     )
-    members = {payload_name(style): payload} | {f"code/{path}": data for path, data in sources.items()}
+    members = {payload_name(style): payload} | {f"code/{path}": data for path, data in travelling.sources.items()}
     return seal_members(manifest, members)
-
-
-def _has(code: Mapping[str, bytes], module: str) -> bool:
-    return f"{module}.py" in code or f"{module}/__init__.py" in code
 
 
 def snapshot(application: Any, base: TapImage | None, content: str, generation: int) -> TapImage:

@@ -31,6 +31,7 @@ class Request:
     :param maker: a maker's name, with its arguments; or None.
     :param python: a .tac instead of a maker.
     :param append: a tap to which the maker's service is added.
+    :param no_include: leave the application's own modules out, but for those in `include`.
     :param keep_state: a tap whose snapshots the new one goes on from.
     :param include: modules and package folders that travel in code/.
     :param writable: folders that the application writes, beside its state folder.
@@ -48,15 +49,17 @@ class Request:
     include: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     keep_state: str | None = None
+    no_include: bool = False
 
 
 @dataclass(frozen=True)
 class Made:
-    """What was made: where, how large in bytes, and the tap itself."""
+    """What was made: where, how large in bytes, the tap itself, and what may surprise on another host."""
 
     path: str
     size: int
     image: TapImage
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -91,8 +94,16 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
     lineage = Lineage(likeness=alike, time=images.now(environ), writer=images.WRITER)
     recipe = Recipe(tuple(parts.steps), parts.python, parts.folder)
     writable = tuple(os.path.abspath(folder) for folder in request.writable)
+    warnings: list[str] = []
     image = images.make(
-        parts.application, style=request.style, recipe=recipe, code=parts.code, lineage=lineage, writable=writable
+        parts.application,
+        style=request.style,
+        recipe=recipe,
+        code=parts.code,
+        lineage=lineage,
+        writable=writable,
+        include=not request.no_include,
+        warn=warnings.append,
     )
     if request.keep_state is not None:
         image = _keep_state(image, request.keep_state, progress)
@@ -102,7 +113,7 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
     except SchemaError as error:
         raise UsageError(error.subject, error.reason, "leave it out of the options") from error
     write_whole(path, data)
-    return Made(path, len(data), image)
+    return Made(path, len(data), image, tuple(warnings))
 
 
 def _output(request: Request) -> str:

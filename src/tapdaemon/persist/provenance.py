@@ -1,4 +1,7 @@
-"""Where modules come from: the standard library, an installed distribution, or the application's own folder."""
+"""Where modules come from: the standard library, an installed distribution, the application's own folder, or nowhere.
+
+It looks modules up and imports none of them.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,33 @@ import os
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.machinery import EXTENSION_SUFFIXES
+from typing import NamedTuple
 
 from tapdaemon.errors import UnreadableError, UsageError, os_reason
+
+EXTRAS: Mapping[str, tuple[str, str]] = {
+    "twisted.conch": ("twisted", "conch"),
+    "twisted.internet.ssl": ("twisted", "tls"),
+    "twisted.internet._sslverify": ("twisted", "tls"),
+}
+"""Modules that work only with an extra of their distribution."""
+
+
+class Origin(NamedTuple):
+    """Where a top-level module comes from.
+
+    :param kind: ``given`` (the standard library, this project), ``installed``, ``own``, ``orphan`` or ``absent``.
+    :param distributions: that provide it, where it is installed.
+    :param path: of its file or package folder, where it is the application's own.
+    :param reason: why it cannot travel, where it is an orphan.
+    """
+
+    kind: str
+    distributions: tuple[str, ...] = ()
+    path: str = ""
+    reason: str = ""
 
 
 def top_level(modules: Iterable[str]) -> tuple[str, ...]:
@@ -20,18 +47,49 @@ def top_level(modules: Iterable[str]) -> tuple[str, ...]:
 
 def _is_given(module: str) -> bool:
     root = module.partition(".")[0]
-    return root in sys.stdlib_module_names or root == "tapdaemon"
+    return root in sys.stdlib_module_names or root in ("tapdaemon", "__main__")
 
 
-def distributions(modules: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Name and version of every installed distribution that provides one of the modules, sorted."""
-    roots = {module.partition(".")[0] for module in top_level(modules)}
-    provided = _providers()
-    names = {name for root in roots for name in provided.get(root, ())}
-    return tuple(sorted((name, importlib.metadata.version(name)) for name in names))
+def origin(root: str, providers: Mapping[str, list[str]]) -> Origin:
+    """Where a top-level module comes from.
+
+    :param providers: see `providers`.
+    """
+    if _is_given(root):
+        return Origin("given")
+    try:
+        spec = importlib.util.find_spec(root)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        return Origin("absent")
+    folders = list(spec.submodule_search_locations or ())
+    path = spec.origin if isinstance(spec.origin, str) and os.path.isfile(spec.origin) else ""
+    place = path or (folders[0] if folders else "")
+    if not place:
+        return Origin("given")  # built in, or from a tap's code/ already
+    if root in providers and _is_installed(place):
+        return Origin("installed", tuple(providers[root]))
+    reason = _fixed(place, path, folders)
+    if reason:
+        return Origin("orphan", path=place, reason=reason)
+    return Origin("own", path=os.path.dirname(path) if path and folders else place)
 
 
-def _providers() -> dict[str, list[str]]:
+def _fixed(place: str, path: str, folders: list[str]) -> str:
+    """Why a module of no distribution cannot travel, if it cannot."""
+    if _is_installed(place):
+        return "no installed distribution has it"
+    names = _walk(folders) if folders else iter((path,))
+    compiled = next((name for name in names if name.endswith(tuple(EXTENSION_SUFFIXES))), None)
+    return f"{compiled} is machine code, which cannot be imported from a tap" if compiled else ""
+
+
+def _walk(folders: Iterable[str]) -> Iterator[str]:
+    return (os.path.join(at, name) for folder in folders for at, _, names in os.walk(folder) for name in names)
+
+
+def providers() -> dict[str, list[str]]:
     """Top-level module to distributions.
 
     Debian's packages may keep neither RECORD nor top_level.txt, and then a distribution provides the module of its
@@ -41,19 +99,39 @@ def _providers() -> dict[str, list[str]]:
     for distribution in importlib.metadata.distributions():
         name = distribution.metadata["Name"]
         provided.setdefault(name.lower().replace("-", "_"), [name])
+        # Debian writes zope.interface's only as the distribution's own name.
+        provided.setdefault(name.partition(".")[0], [name])
     return provided
 
 
-def own_modules(modules: Iterable[str]) -> dict[str, str]:
-    """Top-level modules that nothing installed provides, with the file or package folder they come from."""
-    found: dict[str, str] = {}
-    for root in sorted({module.partition(".")[0] for module in top_level(modules)}):
-        spec = importlib.util.find_spec(root)
-        origin = spec.origin if spec is not None else None
-        if spec is None or not isinstance(origin, str) or not os.path.isfile(origin) or _is_installed(origin):
-            continue
-        found[root] = os.path.dirname(origin) if spec.submodule_search_locations else origin
-    return found
+def of_extras(modules: Iterable[str]) -> Iterator[str]:
+    """The distributions that extras of others ask for, as far as this process has imported them.
+
+    An extra names more than most applications use, and what was not imported while this one was made is not missed.
+    """
+    found = {
+        extra
+        for module in modules
+        for prefix, extra in EXTRAS.items()
+        if module == prefix or module.startswith(f"{prefix}.")
+    }
+    if not found:
+        return
+    from packaging.requirements import Requirement
+
+    provided = providers()
+    imported = {name.lower() for root in list(sys.modules) if "." not in root for name in provided.get(root, ())}
+    for distribution, extra in sorted(found):
+        for text in importlib.metadata.requires(distribution) or ():
+            one = Requirement(text)
+            if one.marker is not None and "extra" in str(one.marker) and one.marker.evaluate({"extra": extra}):
+                name = next((name for name in imported if _alike(name, one.name)), None)
+                if name is not None:
+                    yield importlib.metadata.distribution(name).metadata["Name"]
+
+
+def _alike(one: str, other: str) -> bool:
+    return one.lower().replace("_", "-") == other.lower().replace("_", "-")
 
 
 def _is_installed(path: str) -> bool:

@@ -11,6 +11,8 @@ from tapdaemon.persist.rebuild import DESCRIPTION
 
 FILE_ARGUMENTS = frozenset({"privateKey", "certKey", "extraCertChain", "dhParameters", "caCertsDir", "trustRoots"})
 """Arguments of Twisted's ssl: and tls: endpoints that name a file (`twisted.internet.endpoints`)."""
+_TLS = frozenset({"ssl", "tls"})
+"""Kinds of endpoint; one of them may stand behind another (haproxy:ssl:...)."""
 _CONTEXT_ATTRIBUTES = ("privateKeyFileName", "certificateFileName")
 """Of `twisted.internet.ssl.DefaultOpenSSLContextFactory`, which reads both when it is loaded, too."""
 
@@ -60,6 +62,13 @@ def _unquoted(value: str) -> str:
 def files(application: Any) -> tuple[str, ...]:
     """Absolute paths, sorted."""
     return tuple(sorted({path for node in walk(application) for path in _of_service(node.service)}))
+
+
+def modules(application: Any) -> frozenset[str]:
+    """Modules that only the parsing of an endpoint's description will import: those for TLS."""
+    described = (getattr(getattr(node.service, "endpoint", None), DESCRIPTION, None) for node in walk(application))
+    secure = any(found is not None and _TLS & {*_parts(found[1])[:2]} for found in described)
+    return frozenset({"twisted.internet.ssl"} if secure else ())
 
 
 def _of_service(service: Any) -> Iterator[str]:

@@ -81,6 +81,7 @@ class Needs(NamedTuple):
 
     :param files: files and folders that it reads, absolute.
     :param writable: folders outside its state folder that it writes.
+    :param orphans: top-level modules that neither the tap nor a distribution has.
     """
 
     listen: tuple[Listen, ...] = ()
@@ -88,6 +89,7 @@ class Needs(NamedTuple):
     writable: tuple[str, ...] = ()
     distributions: tuple[tuple[str, str], ...] = ()
     modules: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
 
 
 class Step(NamedTuple):
@@ -274,6 +276,7 @@ def _needs(reader: Reader) -> Needs:
         writable=reader.items("writable", fields.path) if reader.has("writable") else (),
         distributions=reader.mapping("distributions"),
         modules=reader.texts("modules"),
+        orphans=reader.texts("orphans") if reader.has("orphans") else (),
     )
 
 

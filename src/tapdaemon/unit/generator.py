@@ -17,6 +17,7 @@ from tapdaemon.unit.templates import USUAL, Places
 
 JOURNAL = "/run/systemd/journal/socket"
 ADMIN_UNITS = ("/etc/systemd/system", "/run/systemd/system")
+GENERATORS = tuple(f"{prefix}/lib/systemd/system-generators/tapdaemon-generator" for prefix in ("/usr/local", "/usr"))
 VENDOR_UNITS = ("/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 
 
@@ -29,6 +30,7 @@ def generate(
     vendor: Sequence[str] = VENDOR_UNITS,
     runtime: str = "/run/tap",
     version: int = 0,
+    only: str | None = None,
 ) -> Iterator[str]:
     """Write the drop-ins below `normal`, the first of a generator's three folders.
 
@@ -37,6 +39,7 @@ def generate(
     unit that tap2deb made only what depends on this host is added: who may read the files that the tap names.
 
     :param runtime: the folder of the services' runtime folders.
+    :param only: the one tap to serve, of a package that carries its own tapdaemon; None for all.
     :param version: of the systemd that reads them; 0 for the one that is installed here.
 
     :returns: a line for each tap that could not be served, or not wholly.
@@ -45,6 +48,8 @@ def generate(
 
     version = version or host.systemd_version()
     for name, path in folders.installed(taps):
+        if only not in (None, name):
+            continue
         remove_dead_link(os.path.join(runtime, name))
         if _unit(name, admin):
             continue
@@ -96,14 +101,20 @@ def _is_ours(unit: str) -> bool:
         return False
 
 
-def main(arguments: Sequence[str] | None = None, *, places: Places = USUAL) -> int:
-    """Entry point: the three folders, of which the first is written to."""
+def main(arguments: Sequence[str] | None = None, *, places: Places = USUAL, only: str | None = None) -> int:
+    """Entry point: the three folders, of which the first is written to.
+
+    :param only: the one tap of a package that carries its own tapdaemon; the host's generator, where there is one,
+        serves that as well.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     if len(given) not in (1, 3):
         sys.stderr.write("usage: tapdaemon-generator NORMAL [EARLY LATE]\n")
         return os.EX_USAGE
+    if only is not None and any(os.path.exists(path) for path in GENERATORS):
+        return 0
     if any(True for _ in folders.installed()):
-        for problem in generate(given[0], places=places):
+        for problem in generate(given[0], places=places, only=only):
             _report(problem)
     return 0
 
