@@ -39,12 +39,14 @@ unit: $(STAMP)
 	$(BIN)/python -m pytest -q
 
 soak: $(STAMP)
+	$(BIN)/python -m pip install -q --group bench
 	TAPDAEMON_SOAK=1 packaging/run-tests
 	ROUNDS=51 $(BIN)/python tests/benchmarks/startup.py docs/startup.md
 	ROUNDS=51 $(BIN)/python tests/benchmarks/generator.py docs/generator.md
 	$(BIN)/python tests/benchmarks/packages.py docs/packages.md
 
 bench: $(STAMP)
+	$(BIN)/python -m pip install -q --group bench
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/generator.py
 	$(BIN)/python tests/benchmarks/packages.py

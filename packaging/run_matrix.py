@@ -15,8 +15,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 FOLDER = PROJECT / ".venv-matrix"
 # Debian 12 and 13 have the first two, with what TLS needs as they have it: an old Twisted does not know a new OpenSSL.
 OLDEST = ["python-daemon==2.3.2", "sdnotify==0.3.1", "click==8.1.3"]
-TLS_12 = ["pyOpenSSL==23.0.0", "cryptography==38.0.4", "service-identity==18.1.0"]
-TLS_13 = ["pyOpenSSL==25.0.0", "cryptography==43.0.0", "service-identity==24.2.0"]
+TLS_12 = ["pyOpenSSL==23.0.0", "cryptography==38.0.4", "service-identity==18.1.0", "bcrypt==3.2.2"]
+TLS_13 = ["pyOpenSSL==25.0.0", "cryptography==43.0.0", "service-identity==24.2.0", "bcrypt==4.2.0"]
 PAIRS = (
     ("3.11", ["Twisted[tls]==22.4.0", *OLDEST, *TLS_12]),
     ("3.13", ["Twisted[tls]==24.11.0", *TLS_13]),

@@ -289,7 +289,7 @@ def test_the_readmes_own_lines(packaged):
     packaged.run("dpkg --purge tap-counter; mkdir -p /srv/www && echo shipped >/srv/www/x")
     packaged.run("cd /root && mktap web --path /srv/www --listen tcp:80")
     lines = commands("tap2deb", "apt", "tap2rpm")
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:
         packaged.run(f"cd /root && {line}")
     assert packaged.run("curl -sf http://127.0.0.1/x").stdout == "shipped\n"

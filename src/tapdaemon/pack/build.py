@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from tapdaemon.errors import CannotCreateError, os_reason
-from tapdaemon.pack import debian, debsource, rpm, tools
+from tapdaemon.pack import debian, tools
 from tapdaemon.pack.inventory import Entry, archive, lay_out
 from tapdaemon.pack.package import Package
 
@@ -79,6 +79,8 @@ def deb(package: Package, path: str) -> Built:
 
 def deb_source(package: Package, folder: str, key: str | None) -> list[Built]:
     """Build the source package in `folder` with dpkg-source: .dsc, .debian.tar.xz, .orig.tar.gz; as `debs` says."""
+    from tapdaemon.pack import debsource
+
     dpkg_source = tools.require("dpkg-source")
     gpg = tools.require("gpg") if key is not None else ""
     names = debsource.names(package)
@@ -123,6 +125,8 @@ def rpms(package: Package, path: str, source: str, key: str | None) -> list[Buil
     :param key: signs both, as gpg knows it.
     :raises TapError: no rpmbuild, or its own words; nothing is left behind.
     """
+    from tapdaemon.pack import rpm
+
     rpmbuild = tools.require("rpmbuild")
     rpmsign, gpg = (tools.require("rpmsign"), tools.require("gpg")) if key is not None else ("", "")
     for target in (path, source):

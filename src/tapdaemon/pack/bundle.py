@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tapdaemon.pack.installed import DEBIAN_FOLDER, Carried
 from tapdaemon.pack.inventory import Entry
 from tapdaemon.unit.templates import Places
 
+DEBIAN_FOLDER = "/usr/lib/python3/dist-packages"
 LIBRARIES: Mapping[bytes, str] = {
     b"libstdc++.so.6": "libstdc++6",
     b"libgcc_s.so.1": "libgcc-s1",
@@ -24,6 +24,23 @@ LIBRARIES: Mapping[bytes, str] = {
 _TESTS = re.compile(r"(?:.*/)?_?tests?/")
 _GLIBC = re.compile(rb"GLIBC_(\d+(?:\.\d+)+)")
 _ELF = b"\x7fELF"
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A distribution on its way into a bundle.
+
+    :param files: path below the folder of modules, and content.
+    :param terms: the texts of its licence.
+    :param package: the Debian package that it came with, if one did.
+    """
+
+    name: str
+    version: str
+    files: Mapping[str, bytes]
+    licence: str
+    terms: tuple[str, ...]
+    package: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import functools
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tapdaemon.errors import StartError, TapError
 
@@ -49,9 +49,57 @@ class Host:
     known: Callable[[str], bool | None]
 
 
+@dataclass(frozen=True)
+class Packages:
+    """What the dpkg database knows; nothing where there is none.
+
+    :param of: distribution to package.
+    :param depends: package to what it depends on.
+    :param provider: of a virtual package, the installed one; of any other itself.
+    """
+
+    of: Mapping[str, str] = field(default_factory=dict)
+    depends: Callable[[str], Sequence[str]] = lambda _: ()
+    provider: Callable[[str], str] = str
+
+
 def this_host(table: str = TABLE, info: str = DPKG_INFO) -> Host:
     """What this machine knows."""
-    return Host(_read_table(table), _read_dpkg(info), _apt_knows)
+    return Host(Late(lambda: _read_table(table)), Installed(info), _apt_knows)
+
+
+class Late(Mapping[str, str]):
+    """A mapping that is read when it is first asked: most taps need neither table nor database."""
+
+    def __init__(self, read: Callable[[], Mapping[str, str]]) -> None:
+        self._read = read
+
+    @functools.cached_property
+    def _all(self) -> Mapping[str, str]:
+        return self._read()
+
+    def __getitem__(self, name: str) -> str:
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
+class Installed(Late):
+    """Distribution to package, by the dpkg database; the package of the distribution's own name is looked at first."""
+
+    def __init__(self, info: str) -> None:
+        super().__init__(lambda: _read_dpkg(info))
+        self._info = info
+
+    def __getitem__(self, name: str) -> str:
+        package = f"python3-{name}"
+        if name in _distributions(os.path.join(self._info, f"{package}.list")):
+            return package
+        return self._all[name]
 
 
 def _read_table(path: str) -> dict[str, str]:
@@ -74,12 +122,19 @@ def _read_dpkg(info: str) -> dict[str, str]:
     except OSError:
         return found
     for name in names:
-        with open(os.path.join(info, name), encoding="utf-8", errors="replace") as file:
-            for line in file:
-                match = _METADATA.match(line.strip())
-                if match:
-                    found[normal(match[1])] = name.removesuffix(".list").partition(":")[0]
+        for distribution in _distributions(os.path.join(info, name)):
+            found[distribution] = name.removesuffix(".list").partition(":")[0]
     return found
+
+
+def _distributions(path: str) -> set[str]:
+    """The distributions that a package's list of files tells of; none where there is no such package."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return set()
+    return {normal(match[1]) for line in lines if (match := _METADATA.match(line))}
 
 
 def _apt_knows(package: str) -> bool | None:

@@ -11,7 +11,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 
-from tapdaemon.pack import bundle, scripts, terms
+from tapdaemon.pack import bundle, scripts
 from tapdaemon.pack.inventory import Entry
 from tapdaemon.pack.package import REVISION, Package
 from tapdaemon.unit import demands, rendering
@@ -149,9 +149,16 @@ def copyright_file(package: Package) -> str:
         "\nFiles: usr/lib/systemd/*\n"
         "Copyright: 2026 The tapdaemon authors\n"
         "License: Expat\n"
-        " Generated units are free of any terms of tapdaemon's authors.\n"
-        + ("" if package.bundle is None else terms.of_bundle(package.bundle, package.name))
+        " Generated units are free of any terms of tapdaemon's authors.\n" + _inner_terms(package)
     )
+
+
+def _inner_terms(package: Package) -> str:
+    if package.bundle is None:
+        return ""
+    from tapdaemon.pack import terms
+
+    return terms.of_bundle(package.bundle, package.name)
 
 
 def members(package: Package, entries: Sequence[Entry]) -> list[Entry]:

@@ -6,9 +6,8 @@ import os
 import platform
 
 from tapdaemon.pack import bundle, closure, tools
-from tapdaemon.pack import rpm as rpms
 from tapdaemon.pack.bundle import Bundle
-from tapdaemon.pack.installed import Packages
+from tapdaemon.pack.closure import Packages
 from tapdaemon.pack.request import Words
 
 
@@ -36,4 +35,6 @@ def _architecture() -> str:
 
 def rpm() -> Words:
     """Fedora's words."""
+    from tapdaemon.pack import rpm as rpms
+
     return Words(rpms.depends, bundle.rpm_depends, platform.machine, "noarch", Packages())

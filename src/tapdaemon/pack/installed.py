@@ -11,18 +11,18 @@ import importlib.metadata
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import Distribution
 
 import tapdaemon
 from tapdaemon.errors import StartError, UnreadableError, os_reason
-from tapdaemon.pack.closure import DPKG_INFO, normal
+from tapdaemon.pack.bundle import DEBIAN_FOLDER, Carried
+from tapdaemon.pack.closure import DPKG_INFO, Packages, normal
 
 OURS = "tapdaemon"
 RUNNING = ("twisted", "zope.interface", "sdnotify", "python-daemon", "click")
 """What a tap needs to run, beside what it names: this project's own dependencies."""
-DEBIAN_FOLDER = "/usr/lib/python3/dist-packages"
 _TERMS = re.compile(r"(?:.*/)?(?:LICEN[CS]E|COPYING|NOTICE)[^/]*\Z", re.IGNORECASE)
 _OF_INSTALLERS = ("console_scripts", "gui_scripts", "distutils", "setuptools", "hatch", "pyinstaller")
 """Groups of entry points that only installers and builders ask for."""
@@ -41,37 +41,6 @@ _NO_NEED = re.compile(
     r"|[^/]*\.(?:pyc|pyo|pyi|pth|c|h|pyx|rst|1|pxd|css))\Z"
     r"|(?:.*/)?(?:__pycache__|newsfragments|iocpreactor|_pydoctortemplates)/.*|[^/]*(?:dist|egg)-info/(?:licenses|sboms|license_files)/.*"
 )
-
-
-@dataclass(frozen=True)
-class Carried:
-    """A distribution on its way into a bundle.
-
-    :param files: path below the folder of modules, and content.
-    :param terms: the texts of its licence.
-    :param package: the Debian package that it came with, if one did.
-    """
-
-    name: str
-    version: str
-    files: Mapping[str, bytes]
-    licence: str
-    terms: tuple[str, ...]
-    package: str | None = None
-
-
-@dataclass(frozen=True)
-class Packages:
-    """What the dpkg database knows; nothing where there is none.
-
-    :param of: distribution to package.
-    :param depends: package to what it depends on.
-    :param provider: of a virtual package, the installed one; of any other itself.
-    """
-
-    of: Mapping[str, str] = field(default_factory=dict)
-    depends: Callable[[str], Sequence[str]] = lambda _: ()
-    provider: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)

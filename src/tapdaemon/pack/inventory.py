@@ -6,10 +6,7 @@ and every time is the package's own.
 
 from __future__ import annotations
 
-import gzip
-import io
 import os
-import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -47,6 +44,10 @@ def archive(entries: Iterable[Entry], top: str, epoch: int) -> bytes:
 
     :param top: the folder in which they lie, or empty.
     """
+    import gzip
+    import io
+    import tarfile
+
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for entry in sorted(entries, key=lambda one: one.path):

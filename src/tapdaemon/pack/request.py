@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tapdaemon.errors import StartError, UsageError
-from tapdaemon.pack import bundle, installed, package, tools
+from tapdaemon.pack import bundle, package, tools
 from tapdaemon.pack.bundle import Bundle
+from tapdaemon.pack.closure import Packages
 from tapdaemon.pack.package import Package
 from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile
@@ -60,7 +61,7 @@ class Words:
     bundled: Callable[[Bundle], tuple[str, ...]]
     architecture: Callable[[], str]
     neutral: str
-    packages: installed.Packages
+    packages: Packages
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ def prepare(
 
 def _bundle(manifest: Manifest, words: Words, progress: Progress) -> tuple[Bundle, list[str]]:
     """What the tap needs, from what is installed here; and what of it is not."""
+    from tapdaemon.pack import installed
+
     progress("bundling what it needs")
     names = [name for name, _ in manifest.needs.distributions]
     found, missing = installed.closure(names, words.packages)

@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 
 from tapdaemon.pack import bundle as bundles
-from tapdaemon.pack.bundle import Bundle
-from tapdaemon.pack.installed import Carried
+from tapdaemon.pack.bundle import Bundle, Carried
 
 COMMON: Mapping[str, str] = {
     "Apache License\n": "Apache-2.0",

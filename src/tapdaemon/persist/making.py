@@ -14,7 +14,7 @@ from tapdaemon.core import code as codes
 from tapdaemon.core import makers
 from tapdaemon.core.application import Application
 from tapdaemon.errors import SchemaError, UsageError
-from tapdaemon.persist import images, redeclare, styles
+from tapdaemon.persist import images, outside, redeclare, styles
 from tapdaemon.persist.likeness import Likeness, stopped_clock
 from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile, TapImage, encode
@@ -132,6 +132,15 @@ def _application(request: Request) -> Any:
 
 
 def _gather(request: Request, progress: Progress) -> _Parts:
+    from twisted.internet import reactor
+
+    with outside.recorded(reactor) as calls:
+        parts = _build(request, progress)
+    outside.attach(parts.application, calls)
+    return parts
+
+
+def _build(request: Request, progress: Progress) -> _Parts:
     parts = _start(request, progress)
     if request.maker is not None:
         progress("looking for makers")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 from types import FunctionType
 from typing import Any
 
 from tapdaemon.errors import TapError, UnloadableError
+from tapdaemon.persist import outside, provenance
 from tapdaemon.persist.functions import reduce_function
 from tapdaemon.persist.references import Rule, check_class, rule_for
 
@@ -72,6 +74,12 @@ def dumps(application: Any) -> tuple[bytes, frozenset[str]]:
     buffer = io.BytesIO()
     pickler = _Pickler(buffer)
     pickler.dump(application)
+    own = [sys.modules[name] for name in sorted(pickler.modules) if provenance.is_own(name)]
+    if own:
+        # A second pickle with the first one's memo: what it names is the graph's own.
+        found = outside.names(own, pickler.memo.copy())
+        if found:
+            pickler.dump([tuple(one) for one in found])
     return buffer.getvalue(), frozenset(pickler.modules)
 
 
@@ -80,8 +88,13 @@ def loads(payload: bytes) -> Any:
 
     :raises UnloadableError: what it names cannot be imported here, or its classes refuse the saved state.
     """
+    stream = io.BytesIO(payload)
+    unpickler = _Unpickler(stream)
     try:
-        return _Unpickler(io.BytesIO(payload)).load()
+        application = unpickler.load()
+        if stream.tell() < len(payload):
+            outside.bind(outside.Name(*one) for one in unpickler.load())
+        return application
     except TapError:
         raise
     except Exception as error:

@@ -85,6 +85,19 @@ def _fixed(place: str, path: str, folders: list[str]) -> str:
     return f"{compiled} is machine code, which cannot be imported from a tap" if compiled else ""
 
 
+def is_own(module: str) -> bool:
+    """Whether an imported module is the application's own: from a tap's code/, or from where nothing is installed to."""
+    from tapdaemon.core.code import CodeImporter
+
+    found = sys.modules.get(module)
+    if found is None or _is_given(module):
+        return False
+    path = getattr(found, "__file__", None) or ""
+    return isinstance(getattr(found, "__loader__", None), CodeImporter) or (
+        os.path.isfile(path) and not _is_installed(path)
+    )
+
+
 def _walk(folders: Iterable[str]) -> Iterator[str]:
     return (os.path.join(at, name) for folder in folders for at, _, names in os.walk(folder) for name in names)
 

@@ -140,6 +140,22 @@ def _context_factory(factory: Any) -> Reduction:
     return rebuild.new, (type(factory),), state, None, None, rebuild.set_context_factory
 
 
+def _process_monitor(monitor: Any) -> Reduction:
+    """A ProcessMonitor by value: its own __getstate__ leaves out what its start needs.  What runs now is not kept."""
+    running = ("protocols", "timeStarted", "murder", "restart")
+    state = {name: value for name, value in vars(monitor).items() if name != "running"}
+    state["delay"] = dict.fromkeys(state["delay"], monitor.minRestartDelay)
+    return rebuild.new, (type(monitor),), state | {name: {} for name in running if name in state}
+
+
+def _ssh_factory(factory: Any) -> Reduction:
+    """An SSHFactory with the host keys that were put on its class, as `twisted.conch.manhole_tap` does."""
+    names = ("publicKeys", "privateKeys")
+    of_class = {name: dict(getattr(factory, name)) for name in names if getattr(factory, name, None)}
+    state = {name: value for name, value in vars(factory).items() if name != "numPorts"}
+    return rebuild.new, (type(factory),), of_class | state
+
+
 def _ssh_key(key: Any) -> Reduction:
     """A key as OpenSSH writes it: cryptography's own object has no value."""
     return rebuild.ssh_key, (key.toString("openssh"),)
@@ -246,6 +262,8 @@ RULES: dict[str, Rule] = {
     "twisted.internet.ssl.DefaultOpenSSLContextFactory": _context_factory,
     # It reads its keys from their folder when it starts.
     "twisted.conch.openssh_compat.factory.OpenSSHFactory": _without("publicKeys", "privateKeys", "numPorts"),
+    "twisted.conch.ssh.factory.SSHFactory": _ssh_factory,
+    "twisted.runner.procmon.ProcessMonitor": _process_monitor,
     "twisted.conch.ssh.keys.Key": _ssh_key,
     "twisted.python.logfile.BaseLogFile": _log_file,
     # What belongs to this run alone: a resumed application opens it anew.

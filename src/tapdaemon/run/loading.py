@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from twisted.logger import Logger
 
 from tapdaemon.errors import TapError, UnloadableError
-from tapdaemon.persist import descriptions, images
+from tapdaemon.persist import descriptions, images, outside
 from tapdaemon.run.options import Options
 from tapdaemon.run.predecessor import Precursor
 from tapdaemon.run.privileges import regained
@@ -77,10 +77,17 @@ def load(
         why = "--fresh" if options.fresh else f"no snapshot of it in {store.folder}"
         log.info("loaded {path}: {why}", path=source.path, why=why)
     watch_endpoints()
+    _replay(application)
     save = None
     if not options.no_save:
         save = Saver(application, source, store, resumed.generation if resumed is not None else 0)
     return Loaded(application, save, store.settle)
+
+
+def _replay(application: Any) -> None:
+    from twisted.internet import reactor
+
+    outside.replay(application, reactor)
 
 
 def _wait(precursor: Precursor, take: Callable[[list[tuple[int, str]]], None]) -> None:

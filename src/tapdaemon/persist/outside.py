@@ -1,0 +1,113 @@
+"""What an application has outside its graph: calls that it handed to the reactor, and names of its own modules.
+
+The law: after loading, a name of an own module that stood for an object of the graph stands for the loaded object
+again, else a function that reads the name would see another one than the services do.  A module that the payload does
+not import is not imported for that.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+CALLS = "_tapdaemon_calls"
+"""The attribute of an application that holds what its making asked of the reactor, so that it is saved with the graph."""
+METHODS = ("callWhenRunning", "addSystemEventTrigger", "callLater")
+Call = tuple[str, tuple[Any, ...], dict[str, Any]]
+_BY_NAME = (FunctionType, type, ModuleType, str, bytes, int, float, bool, complex, type(None))
+
+
+class Name(NamedTuple):
+    """A module's name and the object of the graph that it stands for."""
+
+    module: str
+    name: str
+    value: Any
+
+
+@contextmanager
+def recorded(reactor: Any) -> Iterator[list[Call]]:
+    """While open, what is asked of the reactor is written down; it is done as well, in a reactor that never runs."""
+    calls: list[Call] = []
+    originals = {method: getattr(reactor, method) for method in METHODS}
+
+    def recording(method: str) -> Any:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            if not _is_twisteds(arguments):
+                calls.append((method, arguments, keywords))
+            return originals[method](*arguments, **keywords)
+
+        return call
+
+    for method in METHODS:
+        setattr(reactor, method, recording(method))
+    try:
+        yield calls
+    finally:
+        for method in METHODS:
+            delattr(reactor, method)
+
+
+def _is_twisteds(arguments: tuple[Any, ...]) -> bool:
+    """Whether the call is the reactor's own housekeeping: its threads, its resolver, its signals."""
+    found = next((argument for argument in arguments if callable(argument)), None)
+    owner = getattr(found, "__self__", None)
+    return str(getattr(type(owner), "__module__", "")).startswith("twisted.internet.") and hasattr(owner, "callLater")
+
+
+def attach(application: Any, calls: list[Call]) -> None:
+    """Save calls with an application; those that it came with stay."""
+    if calls:
+        setattr(application, CALLS, [*getattr(application, CALLS, ()), *calls])
+
+
+def replay(application: Any, reactor: Any) -> None:
+    """Hand the reactor what the application's making handed it."""
+    for method, arguments, keywords in getattr(application, CALLS, ()):
+        getattr(reactor, method)(*arguments, **keywords)
+
+
+def names(modules: Iterable[ModuleType], saved: Collection[int]) -> list[Name]:
+    """The names of own modules that stand for objects of the graph and are read by a function of one of them.
+
+    :param saved: the identities of the graph's objects.
+    """
+    own = list(modules)
+    read = {name for module in own for code in _functions(module) for name in _read(code)}
+    return [
+        Name(module.__name__, name, value)
+        for module in own
+        for name, value in vars(module).items()
+        if name in read and id(value) in saved and not isinstance(value, _BY_NAME)
+    ]
+
+
+def _functions(module: ModuleType) -> Iterator[CodeType]:
+    """The code of the functions and methods that a module defines."""
+    for value in list(vars(module).values()):
+        inner = (
+            list(vars(value).values()) if isinstance(value, type) and value.__module__ == module.__name__ else [value]
+        )
+        for one in inner:
+            function = getattr(one, "__func__", getattr(one, "fget", one))
+            if isinstance(function, FunctionType) and function.__module__ == module.__name__:
+                yield function.__code__
+
+
+def _read(code: CodeType) -> Iterator[str]:
+    """The global names and attributes that a function, and those inside it, look up."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _read(constant)
+
+
+def bind(found: Iterable[Name], modules: Mapping[str, ModuleType] = sys.modules) -> None:
+    """Let the names stand for the loaded objects, in the modules that are imported."""
+    for one in found:
+        module = modules.get(one.module)
+        if module is not None:
+            setattr(module, one.name, one.value)

@@ -1,0 +1,34 @@
+"""Every stock maker in every variant: made, run, spoken to by a real client, stopped, resumed in a fresh process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+import twisted
+from packaging.version import Version
+from variants import VARIANTS, Here
+
+from conftest import free_port, mktap
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_a_variant_runs_and_comes_back(name, tmp_path, tapd):
+    """From its tap, and from its snapshot."""
+    if name.startswith("inetd") and os.geteuid() != 0:
+        pytest.skip("SKIPPED: inetd's ports are below 1024, and this is not root")
+    if ("conch" in name or "SSH" in name or "manhole, both" in name) and shutil.which("ssh-keyscan") is None:
+        pytest.skip("SKIPPED: there is no ssh-keyscan here")
+    variant = VARIANTS[name]
+    if Version(twisted.__version__) < Version(variant.since):
+        pytest.skip(f"SKIPPED: Twisted {twisted.__version__} itself cannot: works since {variant.since}")
+    here = Here(tmp_path, [free_port(), free_port()])
+    arguments = variant.arguments(here)
+    mktap("-o", "app.tap", *arguments, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    for here.rounds in range(2):
+        server = tapd("app.tap")
+        variant.talk(here)
+        assert server.stop() == 0, server.log
+        assert "tapd#critical" not in server.log, server.log
+        assert ("resumed" in server.log) == (here.rounds > 0), server.log
