@@ -1,4 +1,4 @@
-"""Every stock maker in its variants: how each is made, and what a client asks of it; the tests and the table run them."""
+"""Every stock maker in its variants: how each is made, and what a client asks of it; the tests run them."""
 
 from __future__ import annotations
 

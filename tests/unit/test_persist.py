@@ -396,9 +396,12 @@ def test_a_likeness_does_not_depend_on_time_or_chance():
     import time
 
     def make(extra: str):
-        return lambda: repr([time.time(), time.ctime(), random.random(), secrets.token_hex(), extra]).encode()
+        return lambda: (
+            repr([time.time(), time.ctime(), random.random(), secrets.token_hex(), extra]).encode(),
+            frozenset(),
+        )
 
-    first, second, third = (likeness.Likeness(make(extra)).digest() for extra in ("a", "a", "b"))
+    first, second, third = (likeness.Likeness(make(extra)).told().digest for extra in ("a", "a", "b"))
     assert first == second != third
     assert len(first) == 64
 
@@ -409,7 +412,7 @@ def test_a_failed_likeness_is_empty():
     def fail():
         raise RuntimeError
 
-    assert likeness.Likeness(fail).digest() == ""
+    assert likeness.Likeness(fail).told() == likeness.Alike()
 
 
 def test_a_stopped_clock_goes_on_afterwards():

@@ -68,6 +68,7 @@ class MakerCommands(click.Group):
 @click.option("-y", "--python", metavar="FILE", help="Take 'application' from a Python file.")
 @click.option("--include", metavar="PATH", multiple=True, help="A module or package that travels in the tap.")
 @click.option("--no-include", is_flag=True, help="Leave the application's own modules out of the tap.")
+@click.option("--no-check", is_flag=True, help="Do not load the tap in a fresh process to see what it lacks.")
 @click.option("--writable", metavar="FOLDER", multiple=True, help="A folder that it writes, beside its state folder.")
 @click.option("--keep-state", metavar="TAP", help="Go on from the snapshots of this tap.")
 @click.option("-p", "--progress", is_flag=True, help="Say each step.")

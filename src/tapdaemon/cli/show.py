@@ -23,6 +23,7 @@ def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
     yield _row("application", process.name)
     yield _row("runs as", _identity(process.uid, process.gid))
     yield _row("keeps", f"{manifest.keeps}, in style {manifest.style}")
+    yield from _rows("for", manifest.forced)
     yield from _rows("services", _services(manifest))
     yield from _rows("listens on", (listen.address for listen in manifest.needs.listen))
     yield from _rows("files", manifest.needs.files)

@@ -11,8 +11,8 @@ from typing import Any
 import tapdaemon
 from tapdaemon.core import needs, tree
 from tapdaemon.core.application import is_application
-from tapdaemon.errors import NoApplicationError, TapError
-from tapdaemon.persist import styles
+from tapdaemon.errors import NoApplicationError, TapError, UnloadableError
+from tapdaemon.persist import outside, styles
 from tapdaemon.tapfile.container import TapImage, seal_members
 from tapdaemon.tapfile.manifest import Lineage, Manifest, Needs, Process, Recipe, payload_name
 
@@ -89,7 +89,12 @@ def snapshot(application: Any, base: TapImage | None, content: str, generation: 
     lineage = Lineage("shutdown", base=content, generation=generation, time=int(time.time()), writer=WRITER)
     if base is None:
         return make(application, lineage=lineage)
-    payload, _ = styles.dump(application, base.manifest.style)
+    if base.manifest.keeps == "graph":
+        payload, _ = styles.dump(application, base.manifest.style)
+    else:
+        from tapdaemon.core import state
+
+        payload = styles.dump_states(state.save_states(application), base.manifest.style)
     manifest = base.manifest._replace(services=tree.outline(application), lineage=lineage)
     members = {name: data for name, data in base.members.items() if name.startswith("code/")}
     return seal_members(manifest, members | {payload_name(manifest.style): payload})
@@ -106,12 +111,39 @@ def load(image: TapImage, subject: str) -> Any:
 
         CodeImporter(image.code).install()
     try:
-        application = styles.load(image.payload, image.manifest.style)
+        with outside.held_back():
+            kept = styles.load(image.payload, image.manifest.style)
     except TapError as error:
         error.args = (f"{subject}: {error.subject}", *error.args[1:])
         error.subject = f"{subject}: {error.subject}"
         raise
-    return whole(application, subject)
+    return whole(kept, subject) if image.manifest.keeps == "graph" else _built(image.manifest, kept, subject)
+
+
+def _built(manifest: Manifest, states: Any, subject: str) -> Any:
+    """An application that is built from its recipe at each start; its services get back what they keep."""
+    from tapdaemon.core import state
+    from tapdaemon.persist import recipes
+
+    application = recipes.build(manifest, subject)
+    lost = state.restore_states(application, states)
+    if lost:
+        raise UnloadableError(
+            subject,
+            f"it keeps the state of services that its recipe no longer makes: {', '.join(lost)}",
+            "make the base again as it was",
+        )
+    return application
+
+
+def without_graph(image: TapImage, forced: Iterable[str]) -> TapImage:
+    """The same tap, to be built from its recipe at each start.
+
+    :param forced: what makes the graph not enough, a line each.
+    """
+    style = image.manifest.style
+    manifest = image.manifest._replace(keeps="recipe", forced=tuple(forced))
+    return seal_members(manifest, dict(image.members) | {payload_name(style): styles.dump_states({}, style)})
 
 
 def whole(application: Any, subject: str) -> Any:

@@ -1,21 +1,24 @@
-"""Whether two taps are made alike: the digest of what a recipe gives when the clock stands still.
+"""What a recipe gives when the clock stands still: a digest that tells whether two taps are made alike, and its world.
 
 Some makers put the time or a random number into what they make (words its creation date, dns a query's number), so that
 making the same tap again gives another payload.  The likeness is taken in a child process, beside the real making, from
-a second making under a stopped clock and a fixed seed; only its digest comes back.
+a second making under a stopped clock and a fixed seed; only digests come back.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
+
+from tapdaemon.persist import provenance, worlds
 
 _CLOCK = ("time", "time_ns", "ctime", "localtime", "gmtime", "strftime", "asctime", "monotonic", "perf_counter")
 
@@ -58,13 +61,26 @@ def _replace(pairs: Sequence[tuple[Any, Any]]) -> None:
                 names[name] = by_identity[id(value)]
 
 
+class Alike(NamedTuple):
+    """What the second making came to.
+
+    :param digest: SHA-256 of its payload, in hex; empty where it failed (the first making tells why).
+    :param names: of the application's modules that it imported.
+    :param world: what it left in them, see `worlds`.
+    """
+
+    digest: str = ""
+    names: tuple[str, ...] = ()
+    world: Mapping[str, str] = {}
+
+
 class Likeness:
     """A likeness that is being taken.
 
-    :param payload: makes the application and returns its payload; called in the child only.
+    :param payload: makes the application and returns its payload and the modules it names; called in the child only.
     """
 
-    def __init__(self, payload: Callable[[], bytes]) -> None:
+    def __init__(self, payload: Callable[[], tuple[bytes, frozenset[str]]]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         self._reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -73,22 +89,36 @@ class Likeness:
             _take(payload, writing)
         os.close(writing)
 
-    def digest(self) -> str:
-        """SHA-256 in hex; empty where the second making failed (the first one tells why)."""
+    def told(self) -> Alike:
+        """What came of it."""
         with os.fdopen(self._reading, "rb") as stream:
-            told = stream.read().decode()
+            words = stream.read()
         os.waitpid(self._child, 0)
-        return told
+        if not words:
+            return Alike()
+        digest, names, world = json.loads(words)
+        return Alike(digest, tuple(names), world)
 
 
-def _take(payload: Callable[[], bytes], writing: int) -> None:
-    """The child's whole life.  What it makes is thrown away, so even its secrets may be fixed."""
+@contextlib.contextmanager
+def stillness() -> Iterator[None]:
+    """Of a child whose work is thrown away: nothing printed, the clock stopped, even its secrets fixed."""
+    silence = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(silence, stream)
+    _replace([(os.urandom, lambda size, /: bytes(size))])
+    with stopped_clock(0):
+        yield
+
+
+def _take(payload: Callable[[], tuple[bytes, frozenset[str]]], writing: int) -> None:
+    """The child's whole life."""
     try:
-        silence = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(silence, stream)
-        _replace([(os.urandom, lambda size, /: bytes(size))])
-        with stopped_clock(0):
-            os.write(writing, hashlib.sha256(payload()).hexdigest().encode())
+        with stillness():
+            made, modules = payload()
+            names = worlds.modules_of(module.partition(".")[0] for module in provenance.top_level(modules))
+            told = json.dumps([hashlib.sha256(made).hexdigest(), names, worlds.digests(names)])
+        with os.fdopen(writing, "wb") as stream:
+            stream.write(told.encode())
     finally:
         os._exit(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,14 +14,16 @@ from twisted.application.service import IProcess, IService
 from tapdaemon.core import code as codes
 from tapdaemon.core import makers
 from tapdaemon.core.application import Application
-from tapdaemon.errors import SchemaError, UsageError
+from tapdaemon.errors import SchemaError, UnloadableError, UsageError
 from tapdaemon.persist import images, outside, redeclare, styles
-from tapdaemon.persist.likeness import Likeness, stopped_clock
+from tapdaemon.persist.checking import Check, Verdict
+from tapdaemon.persist.likeness import Alike, Likeness, stopped_clock
 from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile, TapImage, encode
 from tapdaemon.tapfile.manifest import Lineage, Recipe, Step
 from tapdaemon.tapfile.whole import write_whole
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 Progress = Callable[[str], None]
 
 
@@ -32,6 +35,7 @@ class Request:
     :param python: a .tac instead of a maker.
     :param append: a tap to which the maker's service is added.
     :param no_include: leave the application's own modules out, but for those in `include`.
+    :param no_check: do not load it in a fresh process to see whether its graph is as good as its recipe.
     :param keep_state: a tap whose snapshots the new one goes on from.
     :param include: modules and package folders that travel in code/.
     :param writable: folders that the application writes, beside its state folder.
@@ -50,6 +54,7 @@ class Request:
     writable: tuple[str, ...] = ()
     keep_state: str | None = None
     no_include: bool = False
+    no_check: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,16 +87,26 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
     """
     styles.codec(request.style)
     path = _output(request)
+    check = None if request.no_check else Check()
+    try:
+        return _make(request, environ, progress, path, check)
+    except BaseException:
+        if check is not None:
+            check.cancel()
+        raise
+
+
+def _make(request: Request, environ: Mapping[str, str], progress: Progress, path: str, check: Check | None) -> Made:
     likeness = None
     if request.append is None:
-        likeness = Likeness(lambda: styles.dump(_application(request), request.style)[0])
+        likeness = Likeness(lambda: styles.dump(_application(request), request.style))
     fixed = environ.get("SOURCE_DATE_EPOCH", "")
     with stopped_clock(int(fixed)) if fixed.isdigit() else contextlib.nullcontext():
         parts = _gather(request, progress)
     parts.code |= images.collect_code(request.include)
     progress("saving the application")
-    alike = likeness.digest() if likeness is not None else ""
-    lineage = Lineage(likeness=alike, time=images.now(environ), writer=images.WRITER)
+    alike = likeness.told() if likeness is not None else Alike()
+    lineage = Lineage(likeness=alike.digest, time=images.now(environ), writer=images.WRITER)
     recipe = Recipe(tuple(parts.steps), parts.python, parts.folder)
     writable = tuple(os.path.abspath(folder) for folder in request.writable)
     warnings: list[str] = []
@@ -105,6 +120,9 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
         include=not request.no_include,
         warn=warnings.append,
     )
+    if check is not None:
+        progress("checking it in a fresh process")
+        image = _checked(image, check.of(image, alike), request)
     if request.keep_state is not None:
         image = _keep_state(image, request.keep_state, progress)
     progress(f"writing {path}")
@@ -114,6 +132,26 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
         raise UsageError(error.subject, error.reason, "leave it out of the options") from error
     write_whole(path, data)
     return Made(path, len(data), image, tuple(warnings))
+
+
+def _checked(image: TapImage, verdict: Verdict, request: Request) -> TapImage:
+    """The tap as it is where its graph is as good as its recipe; else one that keeps the recipe alone.
+
+    :raises UnloadableError: the graph cannot be loaded, and there is no recipe to fall back on.
+    """
+    if verdict.is_good:
+        return image
+    if request.append is not None:
+        return _only_loadable(image, verdict)
+    forced = [f"loading the graph fails: {verdict.failure}"] if verdict.failure else list(verdict.differences)
+    return images.without_graph(image, [_CONTROL.sub("?", line)[:1000] for line in forced[:100]])
+
+
+def _only_loadable(image: TapImage, verdict: Verdict) -> TapImage:
+    """Of an application that was saved before there is but the graph: it has to load."""
+    if verdict.failure:
+        raise UnloadableError("the new tap", verdict.failure, "make it anew from its makers")
+    return image
 
 
 def _output(request: Request) -> str:
@@ -208,7 +246,10 @@ def describe(made: Made) -> str:
     """The closing line: file, size, addresses, what it keeps."""
     manifest = made.image.manifest
     addresses = ", ".join(listen.address for listen in manifest.needs.listen) or "no declared address"
-    keeps = "its recipe" if manifest.keeps == "recipe" else "its graph, with all state"
+    keeps = "its graph, with all state"
+    if manifest.keeps == "recipe":
+        more = f" and {len(manifest.forced) - 1} more" if len(manifest.forced) > 1 else ""
+        keeps = f"its recipe, for outside the graph is {manifest.forced[0]}{more} (tapctl show)"
     if manifest.lineage.keeps:
         keeps += ", and goes on from its predecessor's snapshots"
     return f"{made.path}: {_size(made.size)}, {addresses}; keeps {keeps}"

@@ -7,16 +7,20 @@ not import is not imported for that.
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 CALLS = "_tapdaemon_calls"
-"""The attribute of an application that holds what its making asked of the reactor, so that it is saved with the graph."""
+"""The attribute of an application that holds what its making asked of the reactor, and so is saved with the graph."""
 METHODS = ("callWhenRunning", "addSystemEventTrigger", "callLater")
 Call = tuple[str, tuple[Any, ...], dict[str, Any]]
+_HELD: list[Call] = []
+BOUND: set[str] = set()
+"""The names that stand for loaded objects in this process."""
 _BY_NAME = (FunctionType, type, ModuleType, str, bytes, int, float, bool, complex, type(None))
 
 
@@ -32,20 +36,33 @@ class Name(NamedTuple):
 def recorded(reactor: Any) -> Iterator[list[Call]]:
     """While open, what is asked of the reactor is written down; it is done as well, in a reactor that never runs."""
     calls: list[Call] = []
+
+    def record(call: Call, do: Callable[[], Any]) -> Any:
+        before = len(calls)
+        done = do()
+        calls[before:] = [call]  # one of these methods may call another
+        return done
+
+    with _instead(reactor, record):
+        yield calls
+
+
+@contextmanager
+def _instead(reactor: Any, take: Callable[[Call, Callable[[], Any]], Any]) -> Iterator[None]:
+    """While open, calls of the three methods go to `take`, with what would do them."""
     originals = {method: getattr(reactor, method) for method in METHODS}
 
-    def recording(method: str) -> Any:
+    def stand_in(method: str) -> Any:
         def call(*arguments: Any, **keywords: Any) -> Any:
-            if not _is_twisteds(arguments):
-                calls.append((method, arguments, keywords))
-            return originals[method](*arguments, **keywords)
+            do = functools.partial(originals[method], *arguments, **keywords)
+            return do() if _is_twisteds(arguments) else take((method, arguments, keywords), do)
 
         return call
 
     for method in METHODS:
-        setattr(reactor, method, recording(method))
+        setattr(reactor, method, stand_in(method))
     try:
-        yield calls
+        yield
     finally:
         for method in METHODS:
             delattr(reactor, method)
@@ -64,10 +81,39 @@ def attach(application: Any, calls: list[Call]) -> None:
         setattr(application, CALLS, [*getattr(application, CALLS, ()), *calls])
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """While open, what modules ask of the reactor as they are imported waits for `replay`.
+
+    They ask for their own new objects; where the application's making had asked the same, its objects are meant.
+    """
+    reactor = sys.modules.get("twisted.internet.reactor")  # an object, and not imported for this
+    if reactor is None or METHODS[0] in vars(reactor):
+        yield
+        return
+    with _instead(reactor, lambda call, _: _HELD.append(call)):
+        yield
+
+
 def replay(application: Any, reactor: Any) -> None:
-    """Hand the reactor what the application's making handed it."""
-    for method, arguments, keywords in getattr(application, CALLS, ()):
+    """Hand the reactor what the application's making handed it, and what imports asked beside that."""
+    ours = list(getattr(application, CALLS, ()))
+    known = {_described(call) for call in ours}
+    for method, arguments, keywords in [*ours, *(call for call in _HELD if _described(call) not in known)]:
         getattr(reactor, method)(*arguments, **keywords)
+    _HELD.clear()
+
+
+def _described(call: Call) -> tuple[str, ...]:
+    """A call by its method and its plain and callable arguments' names: the same for two runs of one module."""
+    method, arguments, keywords = call
+    parts = [*arguments, *keywords.values()]
+    named = (getattr(part, "__qualname__", None) or repr(part) for part in parts if callable(part) or _is_plain(part))
+    return (method, *named)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, bytes, int, float))
 
 
 def names(modules: Iterable[ModuleType], saved: Collection[int]) -> list[Name]:
@@ -76,13 +122,18 @@ def names(modules: Iterable[ModuleType], saved: Collection[int]) -> list[Name]:
     :param saved: the identities of the graph's objects.
     """
     own = list(modules)
-    read = {name for module in own for code in _functions(module) for name in _read(code)}
+    read = read_by_functions(own)
     return [
         Name(module.__name__, name, value)
         for module in own
         for name, value in vars(module).items()
         if name in read and id(value) in saved and not isinstance(value, _BY_NAME)
     ]
+
+
+def read_by_functions(modules: Iterable[ModuleType]) -> set[str]:
+    """The global names and attributes that functions and methods of these modules look up."""
+    return {name for module in modules for code in _functions(module) for name in _read(code)}
 
 
 def _functions(module: ModuleType) -> Iterator[CodeType]:
@@ -111,3 +162,4 @@ def bind(found: Iterable[Name], modules: Mapping[str, ModuleType] = sys.modules)
         module = modules.get(one.module)
         if module is not None:
             setattr(module, one.name, one.value)
+            BOUND.add(f"{one.module}.{one.name}")

@@ -92,9 +92,7 @@ def loads(payload: bytes) -> Any:
     unpickler = _Unpickler(stream)
     try:
         application = unpickler.load()
-        if stream.tell() < len(payload):
-            outside.bind(outside.Name(*one) for one in unpickler.load())
-        return application
+        named = unpickler.load() if stream.tell() < len(payload) else ()
     except TapError:
         raise
     except Exception as error:
@@ -103,3 +101,5 @@ def loads(payload: bytes) -> Any:
             f"loading it failed with {type(error).__name__}: {error}",
             "install the versions that wrote it (tapctl show names them), or make the tap again with mktap",
         ) from error
+    outside.bind(outside.Name(*one) for one in named)
+    return application

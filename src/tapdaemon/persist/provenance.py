@@ -68,7 +68,7 @@ def origin(root: str, providers: Mapping[str, list[str]]) -> Origin:
     place = path or (folders[0] if folders else "")
     if not place:
         return Origin("given")  # built in, or from a tap's code/ already
-    if root in providers and _is_installed(place):
+    if root in providers and is_installed(place):
         return Origin("installed", tuple(providers[root]))
     reason = _fixed(place, path, folders)
     if reason:
@@ -78,7 +78,7 @@ def origin(root: str, providers: Mapping[str, list[str]]) -> Origin:
 
 def _fixed(place: str, path: str, folders: list[str]) -> str:
     """Why a module of no distribution cannot travel, if it cannot."""
-    if _is_installed(place):
+    if is_installed(place):
         return "no installed distribution has it"
     names = _walk(folders) if folders else iter((path,))
     compiled = next((name for name in names if name.endswith(tuple(EXTENSION_SUFFIXES))), None)
@@ -86,7 +86,7 @@ def _fixed(place: str, path: str, folders: list[str]) -> str:
 
 
 def is_own(module: str) -> bool:
-    """Whether an imported module is the application's own: from a tap's code/, or from where nothing is installed to."""
+    """Whether an imported module is the application's own: from a tap's code/, or from no place of installed ones."""
     from tapdaemon.core.code import CodeImporter
 
     found = sys.modules.get(module)
@@ -94,7 +94,7 @@ def is_own(module: str) -> bool:
         return False
     path = getattr(found, "__file__", None) or ""
     return isinstance(getattr(found, "__loader__", None), CodeImporter) or (
-        os.path.isfile(path) and not _is_installed(path)
+        os.path.isfile(path) and not is_installed(path)
     )
 
 
@@ -147,7 +147,7 @@ def _alike(one: str, other: str) -> bool:
     return one.lower().replace("_", "-") == other.lower().replace("_", "-")
 
 
-def _is_installed(path: str) -> bool:
+def is_installed(path: str) -> bool:
     """Whether a file lies where distributions are installed to: every host that has those has it, too."""
     places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     places |= {*site.getsitepackages(), site.getusersitepackages()}

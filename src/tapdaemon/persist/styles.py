@@ -50,6 +50,28 @@ def dump(application: Any, style: str) -> tuple[bytes, frozenset[str]]:
         raise UnsavableError(f"application {name}", lines) from error
 
 
+def dump_states(states: Mapping[str, Any], style: str) -> bytes:
+    """The payload of a tap that keeps its recipe: what services keep, by their path.
+
+    :raises UnsavableError: with every object that stands in the way.
+    """
+    try:
+        return codec(style).dumps(dict(states))[0]
+    except TapError:
+        raise
+    except Exception as error:
+        lines = [f"{path}: what saveState gave: {_reason(part, style)}" for path, part in states.items()]
+        raise UnsavableError("state", [line for line in lines if not line.endswith(": ")]) from error
+
+
+def _reason(state: Any, style: str) -> str:
+    try:
+        codec(style).dumps(state)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
 def load(payload: bytes, style: str) -> Any:
     """The application of a payload.  Runs code: the caller has checked who wrote it."""
     return codec(style).loads(payload)

@@ -135,7 +135,11 @@ class Lineage(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """A tap's description of itself."""
+    """A tap's description of itself.
+
+    :param keeps: ``graph``, or ``recipe`` where the graph is not enough.
+    :param forced: what of the application forced that, a line each.
+    """
 
     process: Process
     style: str = "pickle"
@@ -144,6 +148,7 @@ class Manifest(NamedTuple):
     needs: Needs = Needs()
     recipe: Recipe | None = None
     keeps: str = "graph"
+    forced: tuple[str, ...] = ()
     lineage: Lineage = Lineage()
 
     @property
@@ -210,6 +215,7 @@ def parse(data: bytes) -> Manifest:
         needs=_needs(root.child("needs")),
         recipe=_recipe(root.child("recipe")) if root.has("recipe") else None,
         keeps=root.choice("keeps", ("graph", "recipe")),
+        forced=root.texts("forced") if root.has("forced") else (),
         lineage=_lineage(root.child("lineage")),
     )
     names = [member.name for member in manifest.members]

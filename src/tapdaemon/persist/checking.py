@@ -1,0 +1,128 @@
+"""The check that mktap makes of a new tap: its graph, loaded where its makers never ran, against its recipe.
+
+The process is forked before the makers run and waits for the finished tap; it loads the graph, imports what the making
+process has imported, and compares the two worlds (facts that lie outside the graph).  The path of the making process is
+cut to what is installed, so that a module that did not travel is missed here and not on another host.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tapdaemon.errors import TapError
+from tapdaemon.persist import images, outside, provenance, worlds
+from tapdaemon.persist.likeness import Alike, stillness
+from tapdaemon.tapfile.container import TapImage
+
+
+class Verdict(NamedTuple):
+    """The outcome.
+
+    :param failure: why the graph cannot be loaded at all; empty if it can.
+    :param differences: what the recipe leaves in the world, and the graph does not.
+    """
+
+    failure: str = ""
+    differences: tuple[str, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        return not self.failure and not self.differences
+
+
+class Check:
+    """A process that waits for the tap that is to be checked."""
+
+    def __init__(self) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        asking, self._asks = os.pipe2(os.O_CLOEXEC)
+        self._answer, answering = os.pipe2(os.O_CLOEXEC)
+        self._child = os.fork()
+        if self._child == 0:
+            os.close(self._asks)
+            os.close(self._answer)
+            _serve(asking, answering)
+        os.close(asking)
+        os.close(answering)
+        self._is_over = False
+
+    def of(self, image: TapImage, alike: Alike) -> Verdict:
+        """Check a tap.
+
+        :param alike: what its recipe leaves in the world.
+        """
+        self._is_over = True
+        with os.fdopen(self._asks, "wb") as stream:
+            pickle.dump((image, alike), stream)
+        with os.fdopen(self._answer, "rb") as answers:
+            told = answers.read()
+        self._wait()
+        if not told:
+            return Verdict("the process that loaded it ended without a word")
+        failure, differences = json.loads(told)
+        return Verdict(failure, tuple(differences))
+
+    def cancel(self) -> None:
+        """No tap came of it; after `of` there is nothing left to do."""
+        if self._is_over:
+            return
+        os.close(self._asks)
+        os.close(self._answer)
+        self._wait()
+
+    def _wait(self) -> None:
+        os.waitpid(self._child, 0)
+
+
+def _serve(asking: int, answering: int) -> None:
+    """The child's whole life."""
+    try:
+        with os.fdopen(asking, "rb") as questions:
+            asked = questions.read()
+        if asked:
+            with stillness():
+                try:
+                    verdict = _judge(*pickle.loads(asked))  # noqa: S301 - our own parent wrote it
+                except Exception as error:  # noqa: BLE001 - told like any other
+                    verdict = _words(error), ()
+            with os.fdopen(answering, "wb") as stream:
+                stream.write(json.dumps(verdict).encode())
+    finally:
+        os._exit(0)
+
+
+def _judge(image: TapImage, alike: Alike) -> tuple[str, Sequence[str]]:
+    manifest = image.manifest
+    python = manifest.recipe.python if manifest.recipe is not None else None
+    names = [name for name in alike.names if name != python]
+    try:
+        if not manifest.needs.orphans:
+            sys.path[:] = [place for place in sys.path if provenance.is_installed(os.path.join(place, "x"))]
+        images.load(image, "it")
+        for name in names:
+            importlib.import_module(name)
+    except TapError as error:
+        return str(error), ()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the verdict
+        return _words(error), ()
+    if python in sys.modules:
+        names.append(str(python))  # else its top level ran for the making alone
+    there = {way: digest for way, digest in alike.world.items() if _belongs(way, names) and way not in outside.BOUND}
+    return "", worlds.differences(there, worlds.digests(names))
+
+
+def _words(error: BaseException) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({os.path.basename(last.filename)}:{last.lineno})"
+
+
+def _belongs(way: str, names: Sequence[str]) -> bool:
+    return any(way.startswith(f"{name}.") for name in names)

@@ -1,0 +1,167 @@
+"""What lies outside the graph: names bound again, calls asked again, and taps that keep their recipe."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+
+import pytest
+from variants import fetch
+
+from conftest import free_port, mktap, run
+
+PLUGIN = """
+from twisted.application.service import ServiceMaker
+settled = ServiceMaker("settled", "settled", "A daemon with settings at module level", "settled")
+"""
+# As carbon and its kin: the options parser fills a module's dict, and the service reads it when it starts.
+SETTLED = """
+from twisted.application import internet, service
+from twisted.python import usage
+from twisted.web import resource, server
+
+SETTINGS = {}
+
+class Options(usage.Options):
+    optParameters = [["word", "w", "none", "What to say."], ["port", "p", 0, "Where.", int]]
+    def postOptions(self):
+        SETTINGS.update(self)
+
+class Page(resource.Resource):
+    isLeaf = True
+    def __init__(self, visits):
+        super().__init__()
+        self.visits = visits
+    def render_GET(self, request):
+        self.visits.append(1)
+        return f"{SETTINGS['word']} {len(self.visits)}".encode()
+
+MORE
+
+def makeService(options):
+    visits = []
+    site = internet.TCPServer(options["port"], server.Site(Page(visits)), interface="127.0.0.1")
+    return wrap(site, visits)
+"""
+PLAIN = "def wrap(site, visits):\n    return site\n"
+KEEPING = """
+from zope.interface import implementer
+from tapdaemon.core.state import IKeepsState
+
+@implementer(IKeepsState)
+class Keeping(service.MultiService):
+    def saveState(self):
+        return len(self.visits)
+    def restoreState(self, state):
+        self.visits.extend([1] * state)
+
+def wrap(site, visits):
+    found = Keeping()
+    found.visits = visits
+    site.setServiceParent(found)
+    return found
+"""
+
+
+@pytest.fixture
+def settled(tmp_path):
+    """A plugin on the path; its environment."""
+
+    def make(more: str) -> dict[str, str]:
+        plugins = tmp_path / "path" / "twisted" / "plugins"
+        plugins.mkdir(parents=True, exist_ok=True)
+        (plugins / "settled_plugin.py").write_text(PLUGIN)
+        (tmp_path / "path" / "settled.py").write_text(SETTLED.replace("MORE", more))
+        return {"PYTHONPATH": str(tmp_path / "path")}
+
+    return make
+
+
+def manifest(tap) -> dict:
+    with zipfile.ZipFile(tap) as archive:
+        return json.loads(archive.read("manifest.json"))
+
+
+def test_settings_at_module_level_force_the_recipe(tmp_path, tapd, settled):
+    """Nothing is silently wrong: the tap is built from its recipe at each start, and says what forced that."""
+    env, port = settled(PLAIN), free_port()
+    told = mktap("settled", "--word", "hello", "--port", str(port), cwd=tmp_path, env=env)
+    assert "keeps its recipe, for outside the graph is settled.SETTINGS" in told
+    assert manifest(tmp_path / "settled.tap")["keeps"] == "recipe"
+    shown = run("tapctl", "show", "settled.tap", cwd=tmp_path).stdout
+    assert "keeps  recipe, in style pickle\n           for  settled.SETTINGS\n" in shown
+    for _ in range(2):
+        server = tapd("settled.tap", env=env)
+        assert fetch(port) == b"hello 1"
+        assert server.stop() == 0, server.log
+
+
+def test_a_service_keeps_its_own_state_beside_a_recipe(tmp_path, tapd, settled):
+    """IKeepsState: what it saves is in the snapshot, and is there again."""
+    env, port = settled(KEEPING), free_port()
+    mktap("settled", "--word", "hello", "--port", str(port), cwd=tmp_path, env=env)
+    for count in (1, 2, 3):
+        server = tapd("settled.tap", env=env)
+        assert fetch(port) == b"hello %d" % count
+        assert server.stop() == 0, server.log
+        assert ("resumed" in server.log) == (count > 1)
+
+
+def test_without_the_check_the_graph_is_kept(tmp_path, settled):
+    """--no-check: nobody looks."""
+    told = mktap("--no-check", "settled", "--port", "1", cwd=tmp_path, env=settled(PLAIN))
+    assert "keeps its graph" in told
+
+
+def test_a_recipe_that_cannot_be_followed(tmp_path, settled):
+    """Without the plugin the start ends in one message that names it."""
+    mktap("settled", "--port", str(free_port()), cwd=tmp_path, env=settled(PLAIN))
+    done = run("tapd", "-n", "settled.tap", cwd=tmp_path)
+    assert done.returncode == 64
+    assert "settled.tap: maker 'settled': unknown; known are: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+GLOBALS = """
+import tapdaemon
+from twisted.application import internet
+from twisted.internet import reactor
+from twisted.web import resource, server
+
+visits = []
+woken = []
+
+def wake(word):
+    woken.append(word)
+
+class Page(resource.Resource):
+    isLeaf = True
+    def __init__(self):
+        super().__init__()
+        self.seen = visits
+        self.woken = woken
+    def render_GET(self, request):
+        visits.append(1)
+        return f"{len(visits)} {len(self.seen)} {self.woken}".encode()
+
+reactor.callWhenRunning(wake, "once")
+application = tapdaemon.Application("globals")
+site = internet.TCPServer(PORT, server.Site(Page()), interface="127.0.0.1")
+site.setServiceParent(application)
+"""
+
+
+def test_module_names_are_the_graphs_own_objects(tmp_path, tapd):
+    """A .tac's list that functions read and services hold is one list after loading, with all that was put into it.
+
+    What its top level asked of the reactor is done once a start, on the graph's own objects.
+    """
+    port = free_port()
+    (tmp_path / "globals.tac").write_text(GLOBALS.replace("PORT", str(port)))
+    assert "keeps its graph" in mktap("-y", "globals.tac", cwd=tmp_path)
+    words = []
+    for count in (1, 2, 3):
+        words.append("once")
+        server = tapd("globals.tap")
+        assert fetch(port).decode() == f"{count} {count} {words}"
+        assert server.stop() == 0, server.log
