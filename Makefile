@@ -39,7 +39,7 @@ unit: $(STAMP)
 	$(BIN)/python -m pytest -q
 
 soak: $(STAMP)
-	$(BIN)/python -m pip install -q --group bench
+	$(BIN)/python -m pip install -q --group bench --group others
 	TAPDAEMON_SOAK=1 packaging/run-tests
 	ROUNDS=51 $(BIN)/python tests/benchmarks/startup.py docs/startup.md
 	ROUNDS=51 $(BIN)/python tests/benchmarks/generator.py docs/generator.md

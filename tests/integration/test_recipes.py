@@ -86,10 +86,10 @@ def test_settings_at_module_level_force_the_recipe(tmp_path, tapd, settled):
     """Nothing is silently wrong: the tap is built from its recipe at each start, and says what forced that."""
     env, port = settled(PLAIN), free_port()
     told = mktap("settled", "--word", "hello", "--port", str(port), cwd=tmp_path, env=env)
-    assert "keeps its recipe, for outside the graph is settled.SETTINGS" in told
+    assert "keeps its recipe, for settled.SETTINGS is outside the graph" in told
     assert manifest(tmp_path / "settled.tap")["keeps"] == "recipe"
     shown = run("tapctl", "show", "settled.tap", cwd=tmp_path).stdout
-    assert "keeps  recipe, in style pickle\n           for  settled.SETTINGS\n" in shown
+    assert "keeps  recipe, in style pickle\n           for  settled.SETTINGS is outside the graph\n" in shown
     for _ in range(2):
         server = tapd("settled.tap", env=env)
         assert fetch(port) == b"hello 1"

@@ -12,7 +12,6 @@ from variants import VARIANTS, Here
 
 from conftest import free_port, mktap
 
-
 FULL = bool(os.environ.get("TAPDAEMON_SOAK") or os.environ.get("CI"))
 # Each maker's first variant; all of them in CI and in the soak.
 FIRST = list({name.replace(",", " ").split()[0]: name for name in reversed(VARIANTS)}.values())

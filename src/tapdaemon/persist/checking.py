@@ -7,15 +7,18 @@ cut to what is installed, so that a module that did not travel is missed here an
 
 from __future__ import annotations
 
+import dis
 import importlib
 import json
 import os
 import pickle
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from types import FunctionType
+from typing import Any, NamedTuple
 
+from tapdaemon.core.tree import walk
 from tapdaemon.errors import TapError
 from tapdaemon.persist import images, outside, provenance, worlds
 from tapdaemon.persist.likeness import Alike, stillness
@@ -26,7 +29,7 @@ class Verdict(NamedTuple):
     """The outcome.
 
     :param failure: why the graph cannot be loaded at all; empty if it can.
-    :param differences: what the recipe leaves in the world, and the graph does not.
+    :param differences: in what the graph is not as good as the recipe, a line each.
     """
 
     failure: str = ""
@@ -106,17 +109,36 @@ def _judge(image: TapImage, alike: Alike) -> tuple[str, Sequence[str]]:
     try:
         if not manifest.needs.orphans:
             sys.path[:] = [place for place in sys.path if provenance.is_installed(os.path.join(place, "x"))]
-        images.load(image, "it")
+        application = images.load(image, "it")
         for name in names:
             importlib.import_module(name)
     except TapError as error:
-        return str(error), ()
+        return f"{error.subject.removeprefix('it: ')}: {error.reason}", ()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the verdict
         return _words(error), ()
     if python in sys.modules:
         names.append(str(python))  # else its top level ran for the making alone
     there = {way: digest for way, digest in alike.world.items() if _belongs(way, names) and way not in outside.BOUND}
-    return "", worlds.differences(there, worlds.digests(names))
+    outside_it = [f"{way} is outside the graph" for way in worlds.differences(there, worlds.digests(names))]
+    return "", [*outside_it, *_not_restartable(application)]
+
+
+def _not_restartable(application: Any) -> Iterator[str]:
+    """Services that put something in the place of their startService when they are stopped: foolscap's Tub, say.
+
+    A snapshot is taken after the stop, so they would never start again.
+    """
+    for node in walk(application):
+        kind = type(node.service)
+        for base in kind.__mro__:
+            codes = [one.__code__ for one in vars(base).values() if isinstance(one, FunctionType)]
+            if any(
+                step.opname == "STORE_ATTR" and step.argval == "startService"
+                for code in codes
+                for step in dis.Bytecode(code)
+            ):
+                yield f"{node.path}: {kind.__name__} cannot be started again once it was stopped"
+                break
 
 
 def _words(error: BaseException) -> str:

@@ -143,7 +143,7 @@ def _checked(image: TapImage, verdict: Verdict, request: Request) -> TapImage:
         return image
     if request.append is not None:
         return _only_loadable(image, verdict)
-    forced = [f"loading the graph fails: {verdict.failure}"] if verdict.failure else list(verdict.differences)
+    forced = [f"the graph cannot be loaded: {verdict.failure}"] if verdict.failure else list(verdict.differences)
     return images.without_graph(image, [_CONTROL.sub("?", line)[:1000] for line in forced[:100]])
 
 
@@ -249,7 +249,7 @@ def describe(made: Made) -> str:
     keeps = "its graph, with all state"
     if manifest.keeps == "recipe":
         more = f" and {len(manifest.forced) - 1} more" if len(manifest.forced) > 1 else ""
-        keeps = f"its recipe, for outside the graph is {manifest.forced[0]}{more} (tapctl show)"
+        keeps = f"its recipe, for {manifest.forced[0]}{more} (tapctl show)"
     if manifest.lineage.keeps:
         keeps += ", and goes on from its predecessor's snapshots"
     return f"{made.path}: {_size(made.size)}, {addresses}; keeps {keeps}"

@@ -94,6 +94,52 @@ def reopen(path: str, mode: str, encoding: str | None) -> Any:
     return open(path, mode, encoding=encoding)
 
 
+def x509(data: bytes) -> Any:
+    from OpenSSL import crypto
+
+    return crypto.load_certificate(crypto.FILETYPE_PEM, data)
+
+
+def pkey(data: bytes) -> Any:
+    from OpenSSL import crypto
+
+    return crypto.load_privatekey(crypto.FILETYPE_PEM, data)
+
+
+def certificate(data: bytes) -> Any:
+    from cryptography.x509 import load_pem_x509_certificate
+
+    return load_pem_x509_certificate(data)
+
+
+def private_key(data: bytes) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    return load_pem_private_key(data, None)
+
+
+def public_key(data: bytes) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    return load_pem_public_key(data)
+
+
+SQLITE_PRAGMAS = ("foreign_keys", "busy_timeout", "synchronous", "cache_size", "temp_store")
+"""The settings of a connection that its file does not keep (sqlite.org/pragma.html)."""
+
+
+def sqlite(path: str, pragmas: Mapping[str, int], settings: Mapping[str, Any]) -> Any:
+    """A connection to the same file.  From which thread the first one could be used, nothing tells: from any."""
+    import sqlite3
+
+    connection = sqlite3.connect(path, check_same_thread=False)
+    for name in SQLITE_PRAGMAS:
+        connection.execute(f"PRAGMA {name} = {int(pragmas[name])}")
+    for name, value in settings.items():
+        setattr(connection, name, value)
+    return connection
+
+
 def environ() -> Any:
     import os
 

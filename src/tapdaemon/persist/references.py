@@ -161,6 +161,38 @@ def _ssh_key(key: Any) -> Reduction:
     return rebuild.ssh_key, (key.toString("openssh"),)
 
 
+def _x509(certificate: Any) -> Reduction:
+    """An X509 of pyOpenSSL's as PEM, as `OpenSSL.crypto` reads and writes it."""
+    from OpenSSL import crypto
+
+    return rebuild.x509, (crypto.dump_certificate(crypto.FILETYPE_PEM, certificate),)
+
+
+def _pkey(key: Any) -> Reduction:
+    from OpenSSL import crypto
+
+    return rebuild.pkey, (crypto.dump_privatekey(crypto.FILETYPE_PEM, key),)
+
+
+def _certificate(certificate: Any) -> Reduction:
+    """A Certificate of cryptography's, which is Rust's, as PEM; its keys likewise."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return rebuild.certificate, (certificate.public_bytes(Encoding.PEM),)
+
+
+def _private_key(key: Any) -> Reduction:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    return rebuild.private_key, (key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),)
+
+
+def _public_key(key: Any) -> Reduction:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return rebuild.public_key, (key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),)
+
+
 def _log_file(file: Any) -> Reduction:
     """A LogFile by its arguments; its __getstate__ would destroy the live one (it deletes from the live dict)."""
     names = ("rotateLength", "defaultMode", "maxRotatedFiles")
@@ -219,6 +251,18 @@ def _file(file: Any) -> Reduction:
     return rebuild.reopen, (os.path.abspath(path), mode, getattr(file, "encoding", None))
 
 
+def _sqlite(connection: Any) -> Reduction:
+    """A connection by its file and its settings; what was not committed is not kept, as after any end of a process."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    path = next((row[2] for row in cursor.execute("PRAGMA database_list") if row[1] == "main"), "")
+    if not path:
+        raise CannotSaveError("a database in memory has no file", "keep it in a file, or fill it in startService")
+    pragmas = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in rebuild.SQLITE_PRAGMAS}
+    settings = {name: getattr(connection, name) for name in ("isolation_level", "row_factory", "text_factory")}
+    return rebuild.sqlite, (path, pragmas, settings)
+
+
 def _environ(environ: Any) -> Reduction:
     import os
 
@@ -249,6 +293,7 @@ def _mapping_proxy(proxy: Any) -> Reduction:
     return rebuild.mapping_proxy, (dict(proxy),)
 
 
+_KEYS = ("rsa.RSA", "ec.EC", "ed25519.Ed25519", "ed448.Ed448")
 RULES: dict[str, Rule] = {
     "twisted.internet.base.ReactorBase": _reactor,
     "twisted.internet._resolver.ComplexResolverSimplifier": _resolver,
@@ -284,6 +329,13 @@ RULES: dict[str, Rule] = {
     "_io.BufferedReader": _file,
     "_io.BufferedRandom": _file,
     "_io.FileIO": _file,
+    "sqlite3.Connection": _sqlite,
+    "OpenSSL.crypto.X509": _x509,
+    "OpenSSL.crypto.PKey": _pkey,
+    "cryptography.x509.base.Certificate": _certificate,
+    "cryptography.hazmat.bindings._rust.x509.Certificate": _certificate,
+    **{f"cryptography.hazmat.bindings._rust.openssl.{kind}PrivateKey": _private_key for kind in _KEYS},
+    **{f"cryptography.hazmat.bindings._rust.openssl.{kind}PublicKey": _public_key for kind in _KEYS},
     "os._Environ": _environ,
     "_thread.lock": _lock,
     "_thread.RLock": _rlock,
