@@ -18,8 +18,8 @@ FIRST = list({name.replace(",", " ").split()[0]: name for name in reversed(VARIA
 
 
 @pytest.mark.parametrize("name", list(VARIANTS) if FULL else FIRST)
-def test_a_variant_runs_and_comes_back(name, tmp_path, tapd):
-    """From its tap, and from its snapshot."""
+def test_a_variant_runs_and_comes_back(name, tmp_path, tapd, table):
+    """By its graph: from its tap, and from its snapshot, where what a client changed is there."""
     if name.startswith("inetd") and os.geteuid() != 0:
         pytest.skip("SKIPPED: inetd's ports are below 1024, and this is not root")
     if ("conch" in name or "SSH" in name or "manhole, both" in name) and shutil.which("ssh-keyscan") is None:
@@ -29,10 +29,15 @@ def test_a_variant_runs_and_comes_back(name, tmp_path, tapd):
         pytest.skip(f"SKIPPED: Twisted {twisted.__version__} itself cannot: works since {variant.since}")
     here = Here(tmp_path, [free_port(), free_port()])
     arguments = variant.arguments(here)
-    mktap("-o", "app.tap", *arguments, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    told = mktap("-o", "app.tap", *arguments, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    assert "keeps its graph" in told
     for here.rounds in range(2):
         server = tapd("app.tap")
         variant.talk(here)
         assert server.stop() == 0, server.log
         assert "tapd#critical" not in server.log, server.log
         assert ("resumed" in server.log) == (here.rounds > 0), server.log
+    header = ["variant", "keeps", "what a client changed is there", "tap, bytes"]
+    size = (tmp_path / "app.tap").stat().st_size
+    row = [name, "graph", "yes" if variant.state else "it keeps nothing", size]
+    table("variants", "Every stock maker in its variants", header, row)

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from tapdaemon.persist import gate
+
 _EMPTY = "tapdaemon: an empty cell"
 
 
@@ -74,6 +76,7 @@ def _content(cell: types.CellType) -> Any:
 
 def local_function(module: str, qualname: str, index: int) -> types.FunctionType:
     """The function at that place, with cells that are filled once they are loaded (they may hold it)."""
+    gate.check_module(module, qualname)
     home = importlib.import_module(module)
     namesakes = list(_namesakes(module, qualname))
     if index >= len(namesakes):

@@ -12,7 +12,7 @@ import tapdaemon
 from tapdaemon.core import needs, tree
 from tapdaemon.core.application import is_application
 from tapdaemon.errors import NoApplicationError, TapError, UnloadableError
-from tapdaemon.persist import outside, styles
+from tapdaemon.persist import outside, provenance, styles
 from tapdaemon.tapfile.container import TapImage, seal_members
 from tapdaemon.tapfile.manifest import Lineage, Manifest, Needs, Process, Recipe, payload_name
 
@@ -46,7 +46,7 @@ def make(
     """
     from twisted.application.service import IProcess, IService
 
-    from tapdaemon.persist import provenance, reads, travel
+    from tapdaemon.persist import reads, travel
 
     payload, modules = styles.dump(application, style)
     modules |= reads.modules(application)
@@ -90,12 +90,15 @@ def snapshot(application: Any, base: TapImage | None, content: str, generation: 
     if base is None:
         return make(application, lineage=lineage)
     if base.manifest.keeps == "graph":
-        payload, _ = styles.dump(application, base.manifest.style)
+        payload, modules = styles.dump(application, base.manifest.style)
     else:
         from tapdaemon.core import state
 
-        payload = styles.dump_states(state.save_states(application), base.manifest.style)
-    manifest = base.manifest._replace(services=tree.outline(application), lineage=lineage)
+        payload, modules = styles.dump_states(state.save_states(application), base.manifest.style), frozenset()
+    # Services that were added may be of modules that the base did not know.
+    listed = tuple(sorted({*base.manifest.needs.modules, *provenance.top_level(modules)}))
+    declared = base.manifest.needs._replace(modules=listed)
+    manifest = base.manifest._replace(needs=declared, services=tree.outline(application), lineage=lineage)
     members = {name: data for name, data in base.members.items() if name.startswith("code/")}
     return seal_members(manifest, members | {payload_name(manifest.style): payload})
 
@@ -112,12 +115,17 @@ def load(image: TapImage, subject: str) -> Any:
         CodeImporter(image.code).install()
     try:
         with outside.held_back():
-            kept = styles.load(image.payload, image.manifest.style)
+            kept = styles.load(image.payload, image.manifest.style, needed_by(image))
     except TapError as error:
         error.args = (f"{subject}: {error.subject}", *error.args[1:])
         error.subject = f"{subject}: {error.subject}"
         raise
     return whole(kept, subject) if image.manifest.keeps == "graph" else _built(image.manifest, kept, subject)
+
+
+def needed_by(image: TapImage) -> list[str]:
+    """The modules that a tap lists, those in its code/ among them."""
+    return [*image.manifest.needs.modules, *(place.partition("/")[0].removesuffix(".py") for place in image.code)]
 
 
 def _built(manifest: Manifest, states: Any, subject: str) -> Any:
@@ -162,6 +170,4 @@ def whole(application: Any, subject: str) -> Any:
 
 def collect_code(paths: Iterable[str]) -> dict[str, bytes]:
     """The files below the given modules and packages, by their place in code/."""
-    from tapdaemon.persist import provenance
-
     return {place: data for path in paths for place, data in provenance.files(path)}

@@ -41,6 +41,8 @@ def stopped_clock(moment: float) -> Iterator[None]:
         "strftime": lambda form, parts=None: real["strftime"](form, parts or real["localtime"](moment)),
         "asctime": lambda parts=None: real["asctime"](parts or real["localtime"](moment)),
     }
+    for name, stand_in in still.items():
+        stand_in.__module__, stand_in.__qualname__ = "time", name  # who looks for time.time finds that
     state = random.getstate()
     random.seed(int(moment))
     _replace([(real[name], still[name]) for name in _CLOCK])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from collections.abc import Iterable
+from contextlib import nullcontext
 from types import FunctionType
 from typing import Any
 
 from tapdaemon.errors import TapError, UnloadableError
 from tapdaemon.persist import outside, provenance
 from tapdaemon.persist.functions import reduce_function
+from tapdaemon.persist.gate import Gate, closed_to
 from tapdaemon.persist.references import Rule, check_class, rule_for
 
 PROTOCOL = 5
@@ -41,9 +44,16 @@ class _Pickler(pickle.Pickler):
 class _Unpickler(pickle.Unpickler):
     """The door through which every name of a payload is looked up."""
 
+    def __init__(self, file: io.BytesIO, gate: Gate | None) -> None:
+        super().__init__(file)
+        self._gate = gate
+
     def find_class(self, module: str, name: str) -> Any:
+        if self._gate is not None:
+            self._gate.check_module(module, name)
         try:
-            return super().find_class(module, name)
+            found = super().find_class(module, name)
+            return found if self._gate is None else self._gate.check(module, name, found)
         except TapError:
             raise
         except ModuleNotFoundError as error:
@@ -83,16 +93,18 @@ def dumps(application: Any) -> tuple[bytes, frozenset[str]]:
     return buffer.getvalue(), frozenset(pickler.modules)
 
 
-def loads(payload: bytes) -> Any:
+def loads(payload: bytes, needed: Iterable[str] | None = None) -> Any:
     """The application of a payload.  Runs code: the caller has checked who wrote it.
 
+    :param needed: modules that its tap lists; None for a raw pickle, which lists none and is let through.
     :raises UnloadableError: what it names cannot be imported here, or its classes refuse the saved state.
     """
     stream = io.BytesIO(payload)
-    unpickler = _Unpickler(stream)
     try:
-        application = unpickler.load()
-        named = unpickler.load() if stream.tell() < len(payload) else ()
+        with nullcontext() if needed is None else closed_to(needed) as gate:
+            unpickler = _Unpickler(stream, gate)
+            application = unpickler.load()
+            named = unpickler.load() if stream.tell() < len(payload) else ()
     except TapError:
         raise
     except Exception as error:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tapdaemon.persist import gate
+
 DESCRIPTION = "_tapdaemon_description"
 """The attribute under which an endpoint remembers its side and the string it was made from."""
 
@@ -30,7 +32,15 @@ def the_reactor() -> Any:
 
 
 def of_reactor(name: str) -> Any:
+    if name != "nameResolver":
+        raise gate.refused("reactor", name, "is not kept by name")
     return getattr(the_reactor(), name)
+
+
+def method(owner: Any, name: str) -> Any:
+    """A bound method."""
+    gate.check_method(owner, name)
+    return getattr(owner, name)
 
 
 def ssh_key(data: bytes) -> Any:
@@ -83,10 +93,13 @@ def log_file(kind: type, name: str, directory: str, arguments: Mapping[str, Any]
 
 
 def module(name: str) -> Any:
+    gate.check_module(name)
     return importlib.import_module(name)
 
 
 def standard_stream(name: str) -> Any:
+    if name not in ("stdin", "stdout", "stderr"):
+        raise gate.refused("sys", name, "is no standard stream")
     return getattr(sys, name)
 
 

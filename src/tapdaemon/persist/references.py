@@ -228,7 +228,15 @@ def _method(method: types.MethodType) -> Reduction:
         kind = owner if isinstance(owner, type) else type(owner)
         definer = next((base for base in kind.__mro__ if method.__func__ in vars(base).values()), kind)
         name = f"_{definer.__name__.lstrip('_')}{name}"
-    return getattr, (owner, name)
+    return rebuild.method, (owner, name)
+
+
+def _builtin(function: Any) -> Reduction:
+    """A method of a built-in object, bound; Python's own way is getattr, which no payload may call."""
+    owner = function.__self__
+    if owner is None or isinstance(owner, types.ModuleType):
+        return NotImplemented
+    return rebuild.method, (owner, function.__name__)
 
 
 def _module(module: types.ModuleType) -> Reduction:
@@ -322,6 +330,8 @@ RULES: dict[str, Rule] = {
     "twisted.protocols.tls.TLSMemoryBIOProtocol": _dropped,
     "builtins.function": reduce_function,
     "builtins.method": _method,
+    "builtins.builtin_function_or_method": _builtin,
+    "builtins.method-wrapper": _builtin,
     "builtins.module": _module,
     "builtins.mappingproxy": _mapping_proxy,
     "_io.TextIOWrapper": _file,
@@ -351,6 +361,10 @@ RULES: dict[str, Rule] = {
 RECONSTRUCTORS: tuple[Callable[..., Any], ...] = (
     local_function,
     set_local_function,
-    *(value for name, value in vars(rebuild).items() if isinstance(value, types.FunctionType)),
+    *(
+        value
+        for value in vars(rebuild).values()
+        if getattr(value, "__module__", None) == rebuild.__name__ and callable(value)
+    ),
 )
 """The functions that a payload of ours may call while loading, besides classes."""

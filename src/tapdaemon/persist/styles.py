@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tapdaemon.errors import TapError, UnknownNameError, UnsavableError
@@ -13,7 +13,7 @@ class Codec(NamedTuple):
     """How a style writes a graph (with the modules it names) and reads it."""
 
     dumps: Callable[[Any], tuple[bytes, frozenset[str]]]
-    loads: Callable[[bytes], Any]
+    loads: Callable[[bytes, Iterable[str]], Any]
 
 
 CODECS: Mapping[str, Codec] = {"pickle": Codec(pickling.dumps, pickling.loads)}
@@ -72,6 +72,9 @@ def _reason(state: Any, style: str) -> str:
     return ""
 
 
-def load(payload: bytes, style: str) -> Any:
-    """The application of a payload.  Runs code: the caller has checked who wrote it."""
-    return codec(style).loads(payload)
+def load(payload: bytes, style: str, needed: Iterable[str]) -> Any:
+    """The application of a payload.  Runs code: the caller has checked who wrote it.
+
+    :param needed: the modules that its tap lists.
+    """
+    return codec(style).loads(payload, needed)

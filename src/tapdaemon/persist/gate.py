@@ -1,0 +1,175 @@
+"""The second net: which names a payload may look up, and so which callables it may call while it is loaded.
+
+The law: nothing that a payload can reach by name runs a program, opens a connection, imports by name or compiles text.
+Modules of the application come through if its tap lists them; of the standard library only what is listed here, for
+that is where the callables lie that every hostile pickle ends in.  The boundary is who could write the file (`trust`);
+a tap that lists a hostile module of its own is a program like any other, and this is no sandbox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from tapdaemon.errors import UnloadableError
+
+# Of these modules every class and function is harmless: they compute, and do nothing else.
+SAFE_MODULES = frozenset(
+    """
+    _collections _decimal _pydecimal _random _struct _weakrefset abc array base64 binascii bisect calendar
+    cmath collections collections.abc configparser csv datetime decimal email.charset email.errors
+    email.header email.message email.policy enum fnmatch fractions genericpath heapq hmac html http.cookies
+    ipaddress itertools json json.decoder json.encoder math mimetypes numbers pathlib pathlib._local
+    posixpath random re secrets statistics string struct textwrap time unicodedata urllib.parse uuid weakref
+    zlib zoneinfo _zoneinfo
+    """.split()  # noqa: SIM905 - a list of words reads better so
+)
+_BUILTINS = (
+    "object type str bytes bytearray int float complex bool list tuple dict set frozenset range slice memoryview "
+    "Ellipsis NotImplemented property staticmethod classmethod len abs min max sum sorted repr ord chr hash id hex oct "
+    "bin round divmod pow all any callable iter next enumerate zip reversed ascii format isinstance print"
+)
+SAFE = frozenset(f"builtins.{name}" for name in _BUILTINS.split()) | frozenset(
+    {
+        "_codecs.encode",  # how protocol 2 writes bytes
+        "_io.BytesIO", "_io.StringIO", "argparse.Namespace", "optparse.Values", "xml.etree.ElementTree.Element",
+        "copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__",
+        "functools.partial", "functools.cmp_to_key",
+        "http.HTTPStatus", "http.HTTPMethod",
+        "logging.getLogger", "logging.Logger",
+        "operator.add", "operator.sub", "operator.mul", "operator.eq", "operator.ne", "operator.lt", "operator.gt",
+        "os.PathLike", "os.getpid", "posix.getpid",
+        "re._compile", "typing.Any", "typing.Generic",
+        "queue.Queue", "queue.SimpleQueue", "_queue.SimpleQueue", "queue.LifoQueue", "queue.PriorityQueue",
+        "socket.AddressFamily", "socket.SocketKind", "signal.Signals", "ssl.TLSVersion", "ssl.VerifyMode",
+        "threading.Event", "threading.Condition", "threading.Semaphore", "threading.BoundedSemaphore",
+        "types.SimpleNamespace", "types.MappingProxyType", "types.GenericAlias", "types.NoneType",
+    }
+)  # fmt: skip
+"""Names of the standard library beside the safe modules; exceptions of builtins come through as well."""
+GADGETS = frozenset(
+    """
+    twisted.python.reflect twisted.python.usage twisted.python.modules twisted.python.zippath
+    twisted.python.procutils twisted.python.rebuild twisted.python.runtime twisted.python.release
+    twisted.internet.utils twisted.internet.process twisted.internet._posixstdio twisted.persisted.aot
+    twisted.persisted.sob.load twisted.persisted.sob.loadValueFromFile twisted.plugin
+    twisted.python.compat.execfile twisted.conch.manhole.ManholeInterpreter twisted.trial twisted.scripts
+    twisted.conch.stdio twisted.application.app twisted.spread.jelly.unjelly twisted.spread.jelly._Unjellier
+    zope.interface.common zope.testing pip setuptools pkg_resources pytest _pytest py numpy.testing
+    numpy.f2py torch cloudpickle dill joblib jsonpickle pandas.io sympy hypothesis click daemon IPython
+    """.split()  # noqa: SIM905 - the same
+)
+"""Of others what is there to find, compile, run or unpickle things; no application is made of it."""
+WHOLE = frozenset(
+    "pwd grp spwd crypt time math random errno stat json hashlib struct string zlib".split()  # noqa: SIM905 - the same
+)
+"""Modules of the standard library that an object may hold as such: Conch asks pwd and spwd for passwords."""
+METHODS_NEVER = frozenset(
+    {"spawnProcess", "system", "popen", "run_code", "eval", "exec", "__reduce__", "__reduce_ex__"}
+)
+METHODS_PLAIN = frozenset(
+    {"__call__", "__getitem__", "__contains__", "__len__", "__iter__", "__next__", "__init__", "__eq__"}
+)
+
+
+class Gate:
+    """Lets names through for one payload.
+
+    :param roots: top-level modules that the tap lists, code/ among them.
+    """
+
+    def __init__(self, roots: Iterable[str]) -> None:
+        self._roots = frozenset(root.partition(".")[0] for root in roots) - sys.stdlib_module_names
+
+    def check_module(self, module: str, name: str) -> None:
+        """See whether a payload may look this name up.
+
+        :raises UnloadableError: it may not, with the name.
+        """
+        root = module.partition(".")[0]
+        if not name and module in WHOLE:
+            return
+        if root == "tapdaemon":
+            return  # what of ours may be called is seen when it is found
+        if root in sys.stdlib_module_names or root == "__builtin__":
+            if not _is_safe(module, name):
+                raise refused(module, name, "is not of the standard library's harmless part")
+        elif root not in self._roots:
+            raise refused(module, name, f"and the tap does not list {root} among the modules that it needs")
+        elif any(f"{module}.{name}.".startswith(f"{gadget}.") for gadget in GADGETS):
+            raise refused(module, name, "is made to run or to find other things")
+
+    def check(self, module: str, name: str, found: Any) -> Any:
+        """See whether what was found there may be handed out: what it really is, not where it was looked for.
+
+        :raises UnloadableError: it may not.
+        """
+        if isinstance(found, ModuleType):
+            raise refused(module, name, "is a module")
+        home = getattr(found, "__module__", None)
+        if isinstance(found, (type, FunctionType, BuiltinFunctionType, MethodType)) and isinstance(home, str):
+            if home.partition(".")[0] == "tapdaemon":
+                _check_ours(module, name, found)
+            elif home != module:
+                self.check_module(home, getattr(found, "__qualname__", name))
+        return found
+
+
+_GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)
+
+
+@contextlib.contextmanager
+def closed_to(roots: Iterable[str]) -> Iterator[Gate]:
+    """While open, reconstructors ask this gate before they look anything up."""
+    gate = Gate(roots)
+    token = _GATE.set(gate)
+    try:
+        yield gate
+    finally:
+        _GATE.reset(token)
+
+
+def check_module(module: str, name: str = "") -> None:
+    """What a reconstructor asks before it imports a module by name."""
+    gate = _GATE.get()
+    if gate is not None:
+        gate.check_module(module, name)
+
+
+def check_method(owner: Any, name: str) -> None:
+    """What the reconstructor of bound methods asks: no module has methods, and no method leads out of its object.
+
+    :raises UnloadableError: it may not be handed out.
+    """
+    special = name.startswith("__") and name.endswith("__") and name not in METHODS_PLAIN
+    if isinstance(owner, ModuleType) or special or name in METHODS_NEVER:
+        raise refused(type(owner).__name__, name, "is no method that an application keeps")
+
+
+def refused(module: str, name: str, reason: str) -> UnloadableError:
+    return UnloadableError(
+        f"{module}.{name}".rstrip("."),
+        f"refused: a payload may not name it: it {reason}"
+        if not reason.startswith("and")
+        else f"refused: {reason[4:]}",
+        "do not run this tap if you did not make it; if you did, keep the call in a method and not in an attribute",
+    )
+
+
+def _is_safe(module: str, name: str) -> bool:
+    if f"{module}.{name}" in SAFE or (module in SAFE_MODULES and not name.startswith("_")):
+        return True
+    kind = getattr(sys.modules["builtins"], name, None)
+    return module in ("builtins", "exceptions") and isinstance(kind, type) and issubclass(kind, BaseException)
+
+
+def _check_ours(module: str, name: str, found: Any) -> None:
+    """Of this project itself: its classes, and the functions that a payload is made of."""
+    from tapdaemon.persist.references import RECONSTRUCTORS
+
+    if not isinstance(found, type) and found not in RECONSTRUCTORS:
+        raise refused(module, name, "is no part of a payload")
