@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from tapdaemon.core.tree import walk
 from tapdaemon.errors import TapError
@@ -73,13 +73,15 @@ class Check:
         failure, differences = json.loads(told)
         return Verdict(failure, tuple(differences))
 
-    def cancel(self) -> None:
-        """No tap came of it; after `of` there is nothing left to do."""
-        if self._is_over:
-            return
-        os.close(self._asks)
-        os.close(self._answer)
-        self._wait()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Where no tap came of it, nothing is checked."""
+        if not self._is_over:
+            os.close(self._asks)
+            os.close(self._answer)
+            self._wait()
 
     def _wait(self) -> None:
         os.waitpid(self._child, 0)

@@ -1,7 +1,7 @@
 """What a recipe gives when the clock stands still: a digest that tells whether two taps are made alike, and its world.
 
 Some makers put the time or a random number into what they make (words its creation date, dns a query's number), so that
-making the same tap again gives another payload.  The likeness is taken in a child process, beside the real making, from
+making the same tap again gives another payload.  The likeness is taken in a child process, after the real making, from
 a second making under a stopped clock and a fixed seed; only digests come back.
 """
 
@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from tapdaemon.persist import provenance, worlds
 
@@ -77,7 +77,7 @@ class Alike(NamedTuple):
 
 
 class Likeness:
-    """A likeness that is being taken.
+    """A likeness that is going to be taken, by a process that is forked before the makers run.
 
     :param payload: makes the application and returns its payload and the modules it names; called in the child only.
     """
@@ -86,13 +86,34 @@ class Likeness:
         sys.stdout.flush()
         sys.stderr.flush()
         self._reading, writing = os.pipe2(os.O_CLOEXEC)
+        waiting, self._going = os.pipe2(os.O_CLOEXEC)
         self._child = os.fork()
         if self._child == 0:
+            os.close(self._going)
+            if not os.read(waiting, 1):
+                os._exit(0)  # the making failed
             _take(payload, writing)
         os.close(writing)
+        os.close(waiting)
+
+        self._is_over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Where the making failed, nothing is taken."""
+        if not self._is_over:
+            self._is_over = True
+            os.close(self._going)
+            os.close(self._reading)
+            os.waitpid(self._child, 0)
 
     def told(self) -> Alike:
-        """What came of it."""
+        """What comes of it.  It begins now: makers that make files do so once, and find them the second time."""
+        self._is_over = True
+        os.write(self._going, b"!")
+        os.close(self._going)
         with os.fdopen(self._reading, "rb") as stream:
             words = stream.read()
         os.waitpid(self._child, 0)

@@ -87,19 +87,23 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
     """
     styles.codec(request.style)
     path = _output(request)
-    check = None if request.no_check else Check()
-    try:
-        return _make(request, environ, progress, path, check)
-    except BaseException:
-        if check is not None:
-            check.cancel()
-        raise
+    with contextlib.ExitStack() as children:
+        check = None if request.no_check else children.enter_context(Check())
+        likeness = None
+        if request.append is None:
+            # The last to be forked is the first to end: it has the pipes of the others, too.
+            likeness = children.enter_context(Likeness(lambda: styles.dump(_application(request), request.style)))
+        return _make(request, environ, progress, path, check, likeness)
 
 
-def _make(request: Request, environ: Mapping[str, str], progress: Progress, path: str, check: Check | None) -> Made:
-    likeness = None
-    if request.append is None:
-        likeness = Likeness(lambda: styles.dump(_application(request), request.style))
+def _make(
+    request: Request,
+    environ: Mapping[str, str],
+    progress: Progress,
+    path: str,
+    check: Check | None,
+    likeness: Likeness | None,
+) -> Made:
     fixed = environ.get("SOURCE_DATE_EPOCH", "")
     with stopped_clock(int(fixed)) if fixed.isdigit() else contextlib.nullcontext():
         parts = _gather(request, progress)
