@@ -165,3 +165,34 @@ def test_module_names_are_the_graphs_own_objects(tmp_path, tapd):
         server = tapd("globals.tap")
         assert fetch(port).decode() == f"{count} {count} {words}"
         assert server.stop() == 0, server.log
+
+
+@pytest.mark.parametrize("made_of", [["web", "--path", "/tmp"], ["-y", "globals.tac"]])
+def test_a_tap_is_made_anew_from_its_recipe(tmp_path, made_of):
+    """mktap --rebuild: the same content where nothing changed, so that the state is kept; the .tac is not needed."""
+    (tmp_path / "globals.tac").write_text(GLOBALS.replace("PORT", "1"))
+    mktap("-o", "app.tap", *made_of, cwd=tmp_path)
+    (tmp_path / "globals.tac").unlink()
+    before = run("tapctl", "show", "app.tap", cwd=tmp_path).stdout
+    assert "keeps its graph" in mktap("--rebuild", "app.tap", cwd=tmp_path)
+    after = run("tapctl", "show", "app.tap", cwd=tmp_path).stdout
+    for name in ("content", "recipe", "services"):
+        lines = [[line for line in shown.splitlines() if line.strip().startswith(name)] for shown in (before, after)]
+        assert lines[0] == lines[1]
+
+
+def test_a_class_that_is_gone_is_named_with_the_way_out(tmp_path):
+    """65, the class, and mktap --rebuild."""
+    (tmp_path / "gone.py").write_text("class Gone:\n    pass\n")
+    (tmp_path / "app.tac").write_text(
+        "import gone, tapdaemon\nfrom twisted.application import service\n"
+        "application = tapdaemon.Application('app')\none = service.Service()\none.thing = gone.Gone()\n"
+        "one.setServiceParent(application)\n"
+    )
+    env = {"PYTHONPATH": str(tmp_path)}
+    mktap("--no-include", "--no-check", "-y", "app.tac", cwd=tmp_path, env=env)
+    (tmp_path / "gone.py").write_text("")
+    done = run("tapd", "-n", "app.tap", cwd=tmp_path, env=env)
+    assert done.returncode == 65
+    assert "gone.Gone: it is gone from gone" in done.stderr
+    assert "mktap --rebuild TAP" in done.stderr

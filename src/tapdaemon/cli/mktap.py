@@ -70,6 +70,7 @@ class MakerCommands(click.Group):
 @click.option("--no-include", is_flag=True, help="Leave the application's own modules out of the tap.")
 @click.option("--no-check", is_flag=True, help="Do not load the tap in a fresh process to see what it lacks.")
 @click.option("--writable", metavar="FOLDER", multiple=True, help="A folder that it writes, beside its state folder.")
+@click.option("--rebuild", metavar="TAP", help="Make this tap anew, from its recipe.")
 @click.option("--keep-state", metavar="TAP", help="Go on from the snapshots of this tap.")
 @click.option("-p", "--progress", is_flag=True, help="Say each step.")
 @click.option("--version", is_flag=True, help="Print the versions, and exit.")
@@ -85,7 +86,7 @@ def command(context: click.Context, /, *, version: bool, **options: Any) -> None
         click.echo(f"mktap (tapdaemon) {tapdaemon.__version__}\nTwisted {twisted.__version__}")
         context.exit()
     if context.invoked_subcommand is None:
-        if not options["python"]:
+        if not options["python"] and not options["rebuild"]:
             raise UsageError("", "no maker and no -y FILE", "see mktap --help for the makers")
         _make(options, None, ())
 
@@ -109,6 +110,8 @@ def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]
         _show_log()
     if options["append"] and options["python"]:
         raise UsageError("-a and -y", "both name an application to begin with", "give one")
+    if options["rebuild"] and (maker or options["append"] or options["python"]):
+        raise UsageError("--rebuild", "the tap's recipe says what is made", "give no maker, no -a and no -y")
     request = making.Request(maker=maker, arguments=arguments, **_given(options))
     made = making.make(request, os.environ, _say if progress else _quiet)
     for warning in made.warnings:

@@ -34,6 +34,8 @@ BUILDING = frozenset(
 """Required by distributions for namespace packages (which need none of it), plugins of builders, and entry points of
 the time before importlib.metadata.  A tap that names it gets it, and --depends brings the host's.
 """
+BUILDING_OF = {"python-daemon": frozenset({"docutils"})}
+"""What a distribution requires for its own building: python-daemon before 3."""
 _NO_NEED = re.compile(
     # Written by the installer or the interpreter; documents; sources of what is compiled; what no Linux runs.
     r"(?:.*/)?(?:RECORD|INSTALLER|REQUESTED|direct_url\.json|WHEEL|AUTHORS[^/]*|SOURCES\.txt|top_level\.txt|namespace_packages\.txt"
@@ -93,7 +95,7 @@ def _required(distribution: Distribution, packages: Packages) -> set[str]:
     package = packages.of.get(normal(distribution.metadata["Name"]))
     if package and _is_debians(distribution):
         found |= _depended(package, packages) - {normal(one.name) for one in told}
-    return found - BUILDING
+    return found - BUILDING - BUILDING_OF.get(normal(distribution.metadata["Name"]), frozenset())
 
 
 def _depended(package: str, packages: Packages) -> set[str]:

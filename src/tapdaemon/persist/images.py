@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from twisted.logger import Logger
+
 import tapdaemon
 from tapdaemon.core import needs, tree
 from tapdaemon.core.application import is_application
@@ -16,6 +18,7 @@ from tapdaemon.persist import outside, provenance, styles
 from tapdaemon.tapfile.container import TapImage, seal_members
 from tapdaemon.tapfile.manifest import Lineage, Manifest, Needs, Process, Recipe, payload_name
 
+log = Logger("tapd")
 WRITER = f"tapdaemon {tapdaemon.__version__}"
 
 
@@ -97,10 +100,16 @@ def snapshot(application: Any, base: TapImage | None, content: str, generation: 
         payload, modules = styles.dump_states(state.save_states(application), base.manifest.style), frozenset()
     # Services that were added may be of modules that the base did not know.
     listed = tuple(sorted({*base.manifest.needs.modules, *provenance.top_level(modules)}))
-    declared = base.manifest.needs._replace(modules=listed)
+    distributions = tuple(sorted((dict(base.manifest.needs.distributions) | _versions_here(base)).items()))
+    declared = base.manifest.needs._replace(modules=listed, distributions=distributions)
     manifest = base.manifest._replace(needs=declared, services=tree.outline(application), lineage=lineage)
     members = {name: data for name, data in base.members.items() if name.startswith("code/")}
     return seal_members(manifest, members | {payload_name(manifest.style): payload})
+
+
+def _versions_here(base: TapImage) -> dict[str, str]:
+    """The distributions of a base at the versions that its snapshot is written under."""
+    return provenance.versions(name for name, _ in base.manifest.needs.distributions)
 
 
 def load(image: TapImage, subject: str) -> Any:
@@ -113,6 +122,8 @@ def load(image: TapImage, subject: str) -> Any:
         from tapdaemon.core.code import CodeImporter
 
         CodeImporter(image.code).install()
+    # Before the graph, for what it leaves in modules is the graph's to overwrite.
+    fresh = _fresh(image, subject) if _is_of_other_versions(image) else None
     try:
         with outside.held_back():
             kept = styles.load(image.payload, image.manifest.style, needed_by(image))
@@ -120,7 +131,43 @@ def load(image: TapImage, subject: str) -> Any:
         error.args = (f"{subject}: {error.subject}", *error.args[1:])
         error.subject = f"{subject}: {error.subject}"
         raise
-    return whole(kept, subject) if image.manifest.keeps == "graph" else _built(image.manifest, kept, subject)
+    if image.manifest.keeps == "recipe":
+        return _built(image.manifest, kept, subject)
+    application = whole(kept, subject)
+    if fresh is not None:
+        from tapdaemon.persist import upgrade
+
+        given = upgrade.complete(application, fresh)
+        log.info(
+            "{subject} is of other versions; given were {given}", subject=subject, given=", ".join(given) or "nothing"
+        )
+    return application
+
+
+def _is_of_other_versions(image: TapImage) -> bool:
+    """Whether a graph was saved under other versions than those that are installed here, and can be built anew."""
+    manifest = image.manifest
+    recipe = manifest.recipe
+    if manifest.keeps != "graph" or recipe is None or not (recipe.steps or recipe.python):
+        return False
+    recorded = dict(manifest.needs.distributions)
+    return any(recorded[name] != version for name, version in provenance.versions(recorded).items())
+
+
+def _fresh(image: TapImage, subject: str) -> Any:
+    """The application of the tap's recipe, whose calls to the reactor are thrown away; None where it cannot be built.
+
+    Then the graph has to do, as it is: most graphs do.
+    """
+    from tapdaemon.persist import descriptions, recipes
+
+    descriptions.watch()
+    try:
+        with outside.thrown_away():
+            return recipes.build(image.manifest, subject)
+    except TapError as error:
+        log.warn("{subject} is of other versions, and cannot be built anew: {error}", subject=subject, error=str(error))
+        return None
 
 
 def needed_by(image: TapImage) -> list[str]:

@@ -15,7 +15,7 @@ from tapdaemon.core import code as codes
 from tapdaemon.core import makers
 from tapdaemon.core.application import Application
 from tapdaemon.errors import SchemaError, UnloadableError, UsageError
-from tapdaemon.persist import images, outside, redeclare, styles
+from tapdaemon.persist import images, outside, recipes, redeclare, styles
 from tapdaemon.persist.checking import Check, Verdict
 from tapdaemon.persist.likeness import Alike, Likeness, stopped_clock
 from tapdaemon.tapfile import folders
@@ -36,6 +36,7 @@ class Request:
     :param append: a tap to which the maker's service is added.
     :param no_include: leave the application's own modules out, but for those in `include`.
     :param no_check: do not load it in a fresh process to see whether its graph is as good as its recipe.
+    :param rebuild: a tap that is made anew from its recipe, whatever became of the classes in its graph.
     :param keep_state: a tap whose snapshots the new one goes on from.
     :param include: modules and package folders that travel in code/.
     :param writable: folders that the application writes, beside its state folder.
@@ -55,6 +56,7 @@ class Request:
     keep_state: str | None = None
     no_include: bool = False
     no_check: bool = False
+    rebuild: str | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def _output(request: Request) -> str:
     path = request.output
     if path is None:
         stem = request.maker or os.path.basename(request.python or request.append or "").rpartition(".")[0]
-        path = stem + folders.SUFFIX
+        path = request.rebuild or stem + folders.SUFFIX
     if not path.endswith(folders.SUFFIX):
         raise UsageError(f"output {path}", f"a tap's file ends in {folders.SUFFIX}", f"name it {path}{folders.SUFFIX}")
     folders.stem(path)
@@ -202,6 +204,8 @@ def _start(request: Request, progress: Progress) -> _Parts:
         progress(f"running {request.python}")
         application, module, source = codes.run_tac(request.python)
         return _Parts(application, python=module, code={f"{module}.py": source}, folder=os.getcwd())
+    if request.rebuild is not None:
+        return _rebuilt(request.rebuild, progress)
     if request.append is not None:
         progress(f"loading {request.append}")
         with TapFile(request.append, os.geteuid()) as tap:
@@ -215,6 +219,17 @@ def _start(request: Request, progress: Progress) -> _Parts:
             folder=recipe.folder,
         )
     return _Parts(Application(request.appname or request.maker or "application"))
+
+
+def _rebuilt(path: str, progress: Progress) -> _Parts:
+    """The application of a tap's recipe, with the modules that it carries."""
+    progress(f"following the recipe of {path}")
+    with TapFile(path, os.geteuid()) as tap:
+        image = tap.image()
+    codes.CodeImporter(image.code).install()
+    application = recipes.build(image.manifest, path)
+    recipe = image.manifest.recipe or Recipe()
+    return _Parts(application, list(recipe.steps), recipe.python, dict(image.code), recipe.folder)
 
 
 def _set_process(application: Any, request: Request) -> None:

@@ -75,6 +75,15 @@ def _is_twisteds(arguments: tuple[Any, ...]) -> bool:
     return str(getattr(type(owner), "__module__", "")).startswith("twisted.internet.") and hasattr(owner, "callLater")
 
 
+@contextmanager
+def thrown_away() -> Iterator[None]:
+    """While open, what is asked of the reactor is not done."""
+    from twisted.internet import reactor
+
+    with _instead(reactor, lambda *_: None):
+        yield
+
+
 def attach(application: Any, calls: list[Call]) -> None:
     """Save calls with an application; those that it came with stay."""
     if calls:

@@ -66,7 +66,7 @@ class _Unpickler(pickle.Unpickler):
             raise UnloadableError(
                 f"{module}.{name}",
                 f"it is gone from {module}",
-                "install a version that has it, or make the tap again with mktap",
+                "install a version that has it, or make the tap anew from its recipe: mktap --rebuild TAP",
             ) from error
         except Exception as error:
             raise UnloadableError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import re
 import site
 import sys
 import sysconfig
@@ -100,6 +101,27 @@ def is_own(module: str) -> bool:
 
 def _walk(folders: Iterable[str]) -> Iterator[str]:
     return (os.path.join(at, name) for folder in folders for at, _, names in os.walk(folder) for name in names)
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """The installed versions of distributions, as far as a folder of metadata tells; a start has no time for more.
+
+    A folder's name has the version (`importlib.metadata` reads each one's METADATA, and takes 20 ms to be imported).
+    """
+    wanted = {re.sub(r"[-_.]+", "-", name).lower(): name for name in names}
+    found: dict[str, str] = {}
+    for place in sys.path if wanted else ():
+        try:
+            entries = os.listdir(place or ".")
+        except OSError:
+            continue
+        for entry in entries:
+            stem, _, kind = entry.rpartition(".")
+            name, _, version = stem.partition("-")
+            known = wanted.get(re.sub(r"[-_.]+", "-", name).lower())
+            if kind in ("dist-info", "egg-info") and known is not None and version:
+                found.setdefault(known, version.partition("-py")[0])
+    return found
 
 
 def providers() -> dict[str, list[str]]:

@@ -27,6 +27,9 @@ _ZIP = b"PK\x03\x04"
 _EPOCH_MIN = 315532800
 _EPOCH_MAX = 4354819198
 LEVEL = 6
+# What unpacks to more than both is no application: pickles become a third to a tenth.
+BOMB_RATIO = 100
+BOMB_MIN = 256 * 1024 * 1024
 # What zipfile raises when structure or data is not what was written (a seek out of the file is an OSError).
 _ALTERED = (
     zipfile.BadZipFile,
@@ -133,6 +136,9 @@ class TapFile:
             manifest = parse(self._bytes(info))
         except SchemaError as error:
             raise SchemaError(f"{self.path}: {error.subject}", error.reason, error.remedy) from None
+        unpacked = sum(member.size for member in manifest.members)
+        if unpacked > max(BOMB_MIN, BOMB_RATIO * self.status.st_size):
+            raise TapDamagedError(self.path, f"its {self.status.st_size} bytes claim to unpack to {unpacked}")
         listed = {MEMBER} | {member.name for member in manifest.members}
         for name in set(names) ^ listed:
             fact = "is listed but missing" if name in listed else "is not listed in its manifest"

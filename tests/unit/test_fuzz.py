@@ -1,0 +1,139 @@
+"""Altered taps: every byte flipped, cut at every length; each is the right application, or a clear error."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import zipfile
+from collections import Counter
+
+import pytest
+from twisted.application import internet, service
+from twisted.web import server, static
+
+import tapdaemon
+from conftest import SOAK
+from tapdaemon import errors
+from tapdaemon.persist import images, pickling
+from tapdaemon.tapfile.container import TapFile, encode
+from tapdaemon.tapfile.manifest import Lineage, Member, Recipe, Step, dump
+
+BITS = range(8) if SOAK else (0,)
+LIMIT = 512 * 1024 * 1024
+"""Bytes of memory more than before: an altered size asks for more than this, and gets none of it."""
+
+
+@pytest.fixture(scope="module")
+def tap() -> bytes:
+    """A web site's, with a recipe."""
+    application = tapdaemon.Application("web")
+    site = server.Site(static.Data(b"hello", "text/plain"))
+    internet.TCPServer(8080, site).setServiceParent(application)
+    service.Service().setServiceParent(application)
+    recipe = Recipe((Step("web", ("--path", "/srv/www")),), folder="/")
+    return encode(images.make(application, recipe=recipe, lineage=Lineage(time=1_700_000_000, writer="tapdaemon 1")))
+
+
+@pytest.fixture(scope="module")
+def right(tap, tmp_path_factory) -> bytes:
+    """The payload of the application that it holds."""
+    return outcome(tap, tmp_path_factory.mktemp("right") / "web.tap")[1]
+
+
+def outcome(data: bytes, path) -> tuple[str, bytes]:
+    """What becomes of a file: `loaded` and the application's payload, or the error's name."""
+    path.write_bytes(data)
+    path.chmod(0o600)
+    try:
+        with TapFile(str(path), path.stat().st_uid) as opened:
+            application = images.load(opened.image(), str(path))
+    except errors.TapError as error:
+        # The status says whose fault it is, the message names the file; anything else is an outcome of its own.
+        is_clear = error.status == 65 and str(path) in str(error)
+        return type(error).__name__ if is_clear else f"unclear: {error}", b""
+    return "loaded", pickling.dumps(application)[0]
+
+
+@pytest.fixture(autouse=True)
+def bounded():
+    """A size that an altered byte claims is not believed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as file:
+        now = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + LIMIT, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_every_byte_flipped(tap, right, tmp_path, table):
+    """No flip loads another application, and none ends in anything but one of our errors."""
+    path = tmp_path / "web.tap"
+    outcomes: Counter[str] = Counter()
+    for place in range(len(tap)):
+        for bit in BITS:
+            flipped = bytearray(tap)
+            flipped[place] ^= 1 << (bit or place % 8)
+            what, payload = outcome(bytes(flipped), path)
+            assert what != "loaded" or payload == right, (place, bit)
+            assert not what.startswith("unclear"), (place, bit, what)
+            outcomes[what] += 1
+    assert outcomes["TapDamagedError"] > outcomes.total() * 0.5
+    for what, count in outcomes.most_common():
+        table("altered", TITLE, ["tap", "outcome", "count"], ["one bit flipped", what, count])
+
+
+TITLE = "Altered taps"
+
+
+def test_cut_at_every_length(tap, tmp_path, table):
+    """Nothing that was cut loads."""
+    path = tmp_path / "web.tap"
+    outcomes = Counter(outcome(tap[:length], path)[0] for length in range(len(tap)))
+    assert set(outcomes) == {"TapDamagedError"}
+    for what, count in outcomes.most_common():
+        table("altered", TITLE, ["tap", "outcome", "count"], ["cut off", what, count])
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    """A third of a megabyte that becomes a third of a gigabyte: refused by what the manifest and the zip claim."""
+    image = images.make(tapdaemon.Application("bomb"))
+    path = tmp_path / "bomb.tap"
+    size = 320 * 1024**2
+    manifest = image.manifest
+    members = tuple(one._replace(size=size) for one in manifest.members)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", dump(manifest._replace(members=members)))
+        with archive.open("application.pickle", "w", force_zip64=True) as member:
+            zeros = bytes(1024 * 1024)
+            for _ in range(size // len(zeros)):
+                member.write(zeros)
+    path.chmod(0o600)
+    with pytest.raises(errors.TapDamagedError, match=f"claim to unpack to {size}"):
+        TapFile(str(path), path.stat().st_uid)
+
+
+@pytest.mark.parametrize(
+    "name", ["../up.py", "/abs.py", "code/../../up.py", "code//x.py", "code/./x.py", "code\\x.py", "code/\x1b.py"]
+)
+def test_a_member_outside_the_tap_is_refused(tmp_path, name):
+    """By the manifest's own law, before anything is unpacked; nothing is ever written from a tap."""
+    image = images.make(tapdaemon.Application("app"))
+    path = tmp_path / "app.tap"
+    members = (*image.manifest.members, Member(name, 1, hashlib.sha256(b"x").hexdigest()))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest.json", dump(image.manifest._replace(members=members)))
+        archive.writestr("application.pickle", image.payload)
+        archive.writestr(name, b"x")
+    path.chmod(0o600)
+    with pytest.raises((errors.SchemaError, errors.TapDamagedError)):
+        TapFile(str(path), path.stat().st_uid)
+
+
+@pytest.mark.parametrize("depth", [10, 1000, 200_000])
+def test_deep_nesting_ends_in_an_application_or_an_error(depth):
+    """Lists in lists in lists: no crash of the interpreter, whatever the depth."""
+    deep = b"]" * depth + b"a" * (depth - 1) + b"."
+    found = pickling.loads(deep, [])
+    while found:
+        (found,) = found
+    assert found == []
