@@ -191,6 +191,9 @@ def test_a_class_that_is_gone_is_named_with_the_way_out(tmp_path):
     )
     env = {"PYTHONPATH": str(tmp_path)}
     mktap("--no-include", "--no-check", "-y", "app.tac", cwd=tmp_path, env=env)
+    (tmp_path / "gone.py").write_text("raise SystemExit('imported')")
+    shown = run("tapctl", "show", "--graph", "app.tap", cwd=tmp_path, env=env)
+    assert "      thing: gone.Gone" in shown.stdout
     (tmp_path / "gone.py").write_text("")
     done = run("tapd", "-n", "app.tap", cwd=tmp_path, env=env)
     assert done.returncode == 65

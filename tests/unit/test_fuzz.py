@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import zipfile
 from collections import Counter
@@ -12,13 +13,13 @@ from twisted.application import internet, service
 from twisted.web import server, static
 
 import tapdaemon
-from conftest import SOAK
+
 from tapdaemon import errors
 from tapdaemon.persist import images, pickling
 from tapdaemon.tapfile.container import TapFile, encode
 from tapdaemon.tapfile.manifest import Lineage, Member, Recipe, Step, dump
 
-BITS = range(8) if SOAK else (0,)
+BITS = range(8) if os.environ.get("TAPDAEMON_SOAK") else (0,)
 LIMIT = 512 * 1024 * 1024
 """Bytes of memory more than before: an altered size asks for more than this, and gets none of it."""
 

@@ -8,7 +8,7 @@ import os
 import click
 
 from tapdaemon.cli.reporting import printable, run_click
-from tapdaemon.errors import CannotCreateError, TapError, os_reason
+from tapdaemon.errors import CannotCreateError, TapDamagedError, TapError, os_reason
 from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile
 from tapdaemon.tapfile.manifest import dump
@@ -31,18 +31,35 @@ def command() -> None:
 
 @command.command()
 @click.argument("tap")
-@click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
-def show(tap: str, *, as_json: bool) -> None:
-    """Print what TAP holds, from its manifest alone."""
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--graph", is_flag=True, help="The saved objects, which are read without making any.")
+def show(tap: str, *, as_json: bool, graph: bool) -> None:
+    """Print what TAP holds, from its manifest; with --graph, its saved objects.  Nothing in it is run."""
     from tapdaemon.cli.show import page
 
     path = locate(tap)
+    if graph:
+        _show_graph(path, as_json=as_json)
+        return
     with TapFile(path, None) as file:
         if as_json:
             value = json.loads(dump(file.manifest)) | {"path": path, "content": file.manifest.content}
             click.echo(json.dumps(value, indent=2))
         else:
             click.echo(page(path, file.status.st_size, file.manifest))
+
+
+def _show_graph(path: str, *, as_json: bool) -> None:
+    from tapdaemon.cli.graph import table, tree
+    from tapdaemon.tapfile import symbols
+
+    with TapFile(path, None) as file:
+        payload = file.image().payload
+    try:
+        root = symbols.read(payload)[0]
+    except TapError as error:
+        raise TapDamagedError(path, error.reason) from error
+    click.echo(json.dumps(table(root), indent=1) if as_json else printable(tree(root)))
 
 
 def locate(tap: str) -> str:

@@ -1,0 +1,130 @@
+"""A payload's graph for people and for programs: a tree with labels where objects are shared, or a flat table.
+
+It is drawn from inert nodes, without recursion, so any depth and any cycle can be shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from typing import Any
+
+from tapdaemon.tapfile.symbols import Group, Made, Name
+
+_BRACKETS = {
+    "list": "[]",
+    "tuple": "()",
+    "dict": "{}",
+    "set": "set()",
+    "frozenset": "frozenset()",
+    "bytearray": "bytearray",
+}
+_LONG = 200
+_DEEP = 100
+"""Levels of indentation; what lies deeper is not moved further to the right."""
+
+
+def tree(root: Any) -> str:
+    """One line for each object and value, indented below what holds it; `&3` labels what `*3` means again."""
+    shared = _shared(root)
+    labels: dict[int, int] = {}
+    lines = []
+    stack: list[tuple[int, str, Any]] = [(0, "", root)]
+    while stack:
+        depth, way, value = stack.pop()
+        words, children = _label(value, shared, labels)
+        lines.append("  " * min(depth, _DEEP) + (f"{way}: " if way else "") + words)
+        if children:
+            stack += [(depth + 1, name, child) for name, child in reversed(list(_children(value)))]
+    return "\n".join(lines)
+
+
+def table(root: Any) -> dict[str, Any]:
+    """Every object by a number, with its class and its parts; a part is a plain value or `{"ref": number}`."""
+    numbers: dict[int, int] = {}
+    nodes: list[dict[str, Any]] = []
+    queue = deque([root])
+
+    def part(value: Any) -> Any:
+        if not isinstance(value, (Group, Made, Name)):
+            return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
+        if id(value) not in numbers:
+            numbers[id(value)] = len(numbers)
+            queue.append(value)
+        return {"ref": numbers[id(value)]}
+
+    top = part(queue.pop())
+    while queue:
+        value = queue.popleft()
+        nodes.append({"is": _kind(value), "parts": [[name, part(child)] for name, child in _children(value)]})
+    return {"root": top, "objects": nodes}
+
+
+def _shared(root: Any) -> set[int]:
+    """What is reached more than once."""
+    seen: Counter[int] = Counter()
+    stack = [root]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, (Group, Made)):
+            seen[id(value)] += 1
+            if seen[id(value)] == 1:
+                stack += [child for _, child in _children(value)]
+    return {number for number, count in seen.items() if count > 1}
+
+
+def _label(value: Any, shared: set[int], labels: dict[int, int]) -> tuple[str, bool]:
+    """The words for a value, and whether its parts follow."""
+    if not isinstance(value, (Group, Made)):
+        return _plain(value), False
+    if id(value) in labels:
+        return f"*{labels[id(value)]}", False
+    mark = ""
+    if id(value) in shared:
+        labels[id(value)] = len(labels) + 1
+        mark = f" &{labels[id(value)]}"
+    return _kind(value) + mark, True
+
+
+def _plain(value: Any) -> str:
+    text = str(value) if isinstance(value, Name) else repr(value)
+    return text if len(text) <= _LONG else f"{text[:_LONG]}... ({len(text)} characters)"
+
+
+def _kind(value: Any) -> str:
+    """A container by its brackets, an object by its class, a call by the function's name."""
+    if isinstance(value, Group):
+        return _BRACKETS[value.kind]
+    if isinstance(value, Name):
+        return str(value)
+    callee = value.callee
+    if isinstance(callee, Name) and callee.name in ("new", "_reconstructor") and _arguments(value):
+        callee = _arguments(value)[0]  # what is made by calling nothing but __new__
+        return str(callee)
+    return str(callee) if value.new else f"{callee}()"
+
+
+def _arguments(value: Made) -> list[Any]:
+    return value.arguments.items if isinstance(value.arguments, Group) else []
+
+
+def _children(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Group):
+        for index, item in enumerate(value.items):
+            if value.kind == "dict":
+                yield _key(item[0]), item[1]
+            else:
+                yield f"[{index}]", item
+    elif isinstance(value, Made):
+        skipped = 1 if isinstance(value.callee, Name) and value.callee.name == "new" else 0
+        yield from ((f"({index})", item) for index, item in enumerate(_arguments(value)[skipped:]))
+        attributes = value.attributes
+        yield from attributes.items()
+        if not attributes:
+            yield from (("state", state) for state in value.states)
+        yield from ((f"[{index}]", item) for index, item in enumerate(value.appended))
+        yield from ((_key(key), item) for key, item in value.pairs)
+
+
+def _key(key: Any) -> str:
+    return f"[{_plain(key) if not isinstance(key, (Group, Made)) else _kind(key)}]"
