@@ -13,7 +13,6 @@ from twisted.application import internet, service
 from twisted.web import server, static
 
 import tapdaemon
-
 from tapdaemon import errors
 from tapdaemon.persist import images, pickling
 from tapdaemon.tapfile.container import TapFile, encode
