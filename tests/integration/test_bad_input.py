@@ -175,7 +175,7 @@ def test_tapd_options(tmp_path, web, arguments, status, part):
         ([], 64, "no maker and no -y FILE"),
         (["nosuch"], 64, "maker 'nosuch': unknown; known are: "),
         (["--bogus", "web"], 64, "No such option"),
-        (["-t", "nosuch", "web"], 64, "style 'nosuch': unknown; known are: pickle"),
+        (["-t", "nosuch", "web"], 64, "style 'nosuch': unknown; known are: pickle, source"),
         (["web", "--bogus"], 64, "option --bogus not recognized"),
         (["web", "--listen", "nosuch:1"], 64, "nosuch"),
         (["-o", "web", "web"], 64, "output web: a tap's file ends in .tap"),

@@ -64,7 +64,9 @@ class MakerCommands(click.Group):
 @click.option("-u", "--uid", metavar="USER", help="User to run as, by name or number (the one who starts it).")
 @click.option("-g", "--gid", metavar="GROUP", help="Group to run as, by name or number.")
 @click.option("-a", "--append", metavar="TAP", help="Add the maker's service to this tap.")
-@click.option("-t", "--type", "style", metavar="STYLE", default="pickle", help="Style of the payload (pickle).")
+@click.option(
+    "-t", "--type", "style", metavar="STYLE", default="pickle", help="Style of the payload: pickle or source (pickle)."
+)
 @click.option("-y", "--python", metavar="FILE", help="Take 'application' from a Python file.")
 @click.option("--include", metavar="PATH", multiple=True, help="A module or package that travels in the tap.")
 @click.option("--no-include", is_flag=True, help="Leave the application's own modules out of the tap.")

@@ -16,7 +16,25 @@ class Codec(NamedTuple):
     loads: Callable[[bytes, Iterable[str]], Any]
 
 
-CODECS: Mapping[str, Codec] = {"pickle": Codec(pickling.dumps, pickling.loads)}
+def _source_dumps(value: Any) -> tuple[bytes, frozenset[str]]:
+    """What a pickle of it says, as text."""
+    from tapdaemon.tapfile import source, symbols
+
+    payload, modules = pickling.dumps(value)
+    return source.write(symbols.read(payload)).encode("utf-8", "surrogatepass"), modules
+
+
+def _source_loads(payload: bytes, needed: Iterable[str]) -> Any:
+    """The text as a pickle, which goes through the same gate."""
+    from tapdaemon.tapfile import assembly, source
+
+    return pickling.loads(assembly.assemble(source.parse(payload.decode("utf-8", "surrogatepass"))), needed)
+
+
+CODECS: Mapping[str, Codec] = {
+    "pickle": Codec(pickling.dumps, pickling.loads),
+    "source": Codec(_source_dumps, _source_loads),
+}
 
 
 def codec(style: str) -> Codec:

@@ -1,0 +1,130 @@
+"""The source style: text and graph are the same thing, edits hold, and text runs nothing."""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+
+import livelihood
+import pytest
+from hypothesis import given
+from test_hostile import MARK, TOUCH
+from test_symbols import PLAIN
+
+import tapdaemon
+from tapdaemon import errors
+from tapdaemon.persist import pickling, styles
+from tapdaemon.tapfile import assembly, source, symbols
+
+NEEDED = ["livelihood", "twisted"]
+
+
+def again(value):
+    """A value as a pickle, as text, as a pickle, and back."""
+    text = source.write(symbols.read(pickle.dumps(value)))
+    roots = source.parse(text)
+    assert source.write(roots) == text
+    payload = assembly.assemble(roots)
+    assert source.write(symbols.read(payload)) == text
+    return pickle.loads(payload)
+
+
+@given(PLAIN)
+def test_plain_values_come_back(plain):
+    """And their text is stable."""
+    assert again(plain) == plain
+
+
+def test_values_that_text_makes_hard():
+    """Infinities, empty containers, one-tuples, control characters, lone surrogates, sets."""
+    hard = [
+        math.inf, -math.inf, set(), frozenset(), (), (1,), {}, [], {1, "a"}, frozenset({(1, 2)}),
+        bytearray(b"\x00\xff"),
+        "\x1b[2J\n\r\t'\"\\", "\ud800", b"\x94\x94", -1, 2**100, True, None, 1.5, "ä" * 300, {"a b": 1, "class": 2},
+    ]  # fmt: skip
+    assert again(hard) == hard
+    assert math.isnan(again(math.nan))
+
+
+def test_cycles_and_shared_objects():
+    """Through lists, dicts, tuples and objects."""
+    inner: list = []
+    inner.append((inner, {"self": inner}))
+    found = again([inner, inner])
+    assert found[0] is found[1]
+    assert found[0][0][0] is found[0]
+    assert found[0][0][1]["self"] is found[0]
+
+
+def test_any_depth():
+    """What lies deep has a label of its own: no line is nested further than a reader follows."""
+    deep: list = []
+    for _ in range(5000):
+        deep = [deep, 1]
+    text = source.write(symbols.read(b"\x80\x04" + b"]" * 5000 + b"a" * 4999 + b"."))
+    assert max(len(line) - len(line.lstrip()) for line in text.splitlines()) < 80
+    assert len(source.parse(text)) == 1
+
+
+def application():
+    made = tapdaemon.Application("app")
+    keeper = livelihood.Keeper({"port": 8080, "double": livelihood.double})
+    keeper.setName("keeper")
+    keeper.setServiceParent(made)
+    return made
+
+
+def test_an_application_comes_back():
+    """Equal to the one that its pickle gives."""
+    text, _ = styles.dump(application(), "source")
+    payload, _ = styles.dump(application(), "pickle")
+    one, other = styles.load(text, "source", NEEDED), styles.load(payload, "pickle", NEEDED)
+    first, second = (source.write(symbols.read(pickling.dumps(made)[0])) for made in (one, other))
+    assert first == second == text.decode()
+
+
+def test_an_edit_holds():
+    """A person changes a number in the text."""
+    text, _ = styles.dump(application(), "source")
+    assert text.count(b"'port': 8080") == 1
+    made = styles.load(text.replace(b"'port': 8080", b"'port': 81"), "source", NEEDED)
+    from twisted.application.service import IServiceCollection
+
+    (keeper,) = IServiceCollection(made)
+    assert keeper.thing["port"] == 81
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "nothing is called application"),
+        ("application = [", "line 1"),
+        ("application = nothing_1", "line 1: nothing is called nothing_1"),
+        ("application = 1\napplication = 2", "line 2: application is there twice"),
+        ("import os\napplication = 1", "line 1: only 'LABEL = ...' stands here"),
+        (f"application = __import__('os').system('{TOUCH}')", "line 1: __import__(...) is none of obj, call"),
+        (f"application = [__import__('os').system('{TOUCH}') for x in (1,)]", "line 1: no literal"),
+        ("application = obj('a:B').run(1)", "line 1: no object has .run(...)"),
+        ("application = obj('a.B')", "line 1: a name is written 'module:name'"),
+        ("application = {**a_1}", "** cannot stand here"),
+        ("application = 1 + 1", "line 1: no literal"),
+        ("application = " + "(" * 300 + ")" * 300, "line"),
+        ("application = '\x00'", "line"),
+    ],
+)
+def test_what_is_no_source_is_told_by_its_line(text, told, tmp_path, monkeypatch):
+    """One message; nothing was run."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.TapDamagedError) as caught:
+        source.parse(text)
+    assert told in str(caught.value)
+    assert MARK not in os.listdir(tmp_path)
+
+
+def test_a_hostile_text_is_refused_at_the_same_gate(tmp_path, monkeypatch):
+    """It can say what a pickle can, and no more."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.UnloadableError, match=r"os\.system: refused"):
+        styles.load(f"application = call('os:system', '{TOUCH}')".encode(), "source", ["os"])
+    assert os.listdir(tmp_path) == []
