@@ -105,6 +105,21 @@ def test_of_a_tac(tmp_path):
     assert not list((tmp_path / "out/usr/lib/systemd/system").glob("*.socket"))
 
 
+def test_of_a_tas(tmp_path):
+    """-y source: text as twistd wrote it becomes a tap on the way."""
+    from twisted.application import service
+    from twisted.persisted.aot import jellyToSource
+
+    made = service.Application("old")
+    service.Service().setServiceParent(made)
+    (tmp_path / "old.tas").write_text(jellyToSource(made))
+    done = tap2deb(tmp_path, "-y", "source", "old.tas")
+    assert done.returncode == 0, done.stderr
+    subprocess.run(["dpkg-deb", "-x", tmp_path / "tap-old_1.0-0tap1_all.deb", tmp_path / "out"], check=True)
+    with zipfile.ZipFile(tmp_path / "out/usr/lib/tap/old.tap") as tap:
+        assert json.loads(tap.read("manifest.json"))["services"][0]["path"] == "old"
+
+
 def test_a_bundle_carries_what_the_tap_needs(tmp_path, web):
     """The modules, without their tests; the commands; the range of Pythons; the terms of each distribution."""
     done = tap2deb(tmp_path, "--bundle", "web.tap")

@@ -16,13 +16,21 @@ from tapdaemon.pack import tools
 from tapdaemon.pack.build import Built
 from tapdaemon.pack.package import Package
 from tapdaemon.pack.request import Prepared, Request, Words, git_user, prepare
+from tapdaemon.tapfile import folders
 
 TYPES = ("tap", "source", "python")
 NOBODY = "Nobody <nobody@localhost>"
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.argument("tap", required=False),
     click.option("-t", "--tapfile", metavar="TAP", help="The tap, where it is not the argument."),
-    click.option("-y", "--type", "kind", metavar="TYPE", default="tap", help="What it is: tap or python (tap)."),
+    click.option(
+        "-y",
+        "--type",
+        "kind",
+        metavar="TYPE",
+        default="tap",
+        help="What it is: tap, source (a .tas) or python (a .tac) (tap).",
+    ),
     click.option("-p", "--protocol", metavar="NAME", help="The second half of the package's name (the tap's)."),
     click.option("-m", "--maintainer", metavar="'NAME <ADDRESS>'", help="Who answers for it (DEBFULLNAME, DEBEMAIL)."),
     click.option("-e", "--description", metavar="TEXT", help="One line that describes it."),
@@ -108,8 +116,6 @@ def the_tap(given: dict[str, Any], program: str) -> Iterator[str]:
         raise UsageError("", "no tap", f"name one; see {program} --help")
     if given["kind"] not in TYPES:
         raise UnknownNameError("type", given["kind"], TYPES)
-    if given["kind"] == "source":
-        raise UsageError("-y source", "this version has no source style", "make a tap of it with mktap")
     if given["sign"] is not None and given["unsigned"]:
         raise ContradictionError("--sign and -u", "one signs, the other does not", "give one")
     if given["include"] and given["kind"] != "python":
@@ -118,15 +124,27 @@ def the_tap(given: dict[str, Any], program: str) -> Iterator[str]:
         yield path
         return
     with tools.scratch() as work:
-        yield _made(path, given["include"], given["protocol"], work)
+        stem = given["protocol"] or folders.check_name(os.path.splitext(os.path.basename(path))[0])
+        output = os.path.join(work, stem + folders.SUFFIX)
+        yield _from_tac(path, given["include"], output) if given["kind"] == "python" else _from_tas(path, output)
 
 
-def _made(path: str, include: tuple[str, ...], name: str | None, work: str) -> str:
+def _from_tas(path: str, output: str) -> str:
+    """A tap of a .tas as stock sob writes it, which is a program and runs as one."""
+    from tapdaemon.persist import save
+    from tapdaemon.run.source import RawSource
+
+    source = RawSource(path, "tas", os.geteuid(), aot=True)
+    try:
+        save(source.load(), output)
+    finally:
+        source.close()
+    return output
+
+
+def _from_tac(path: str, include: tuple[str, ...], output: str) -> str:
     from tapdaemon.persist import descriptions, making
-    from tapdaemon.tapfile import folders
 
     descriptions.watch()
-    stem = name or folders.check_name(os.path.splitext(os.path.basename(path))[0])
-    output = os.path.join(work, stem + folders.SUFFIX)
     making.make(making.Request(python=path, output=output, include=include), os.environ, lambda _: None)
     return output

@@ -5,14 +5,11 @@ It looks modules up and imports none of them.
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import os
 import re
-import site
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import NamedTuple
 
@@ -56,6 +53,8 @@ def origin(root: str, providers: Mapping[str, list[str]]) -> Origin:
 
     :param providers: see `providers`.
     """
+    import importlib.util
+
     if _is_given(root):
         return Origin("given")
     try:
@@ -130,6 +129,8 @@ def providers() -> dict[str, list[str]]:
     Debian's packages may keep neither RECORD nor top_level.txt, and then a distribution provides the module of its
     own name.
     """
+    import importlib.metadata
+
     provided = {root: list(names) for root, names in importlib.metadata.packages_distributions().items()}
     for distribution in importlib.metadata.distributions():
         name = distribution.metadata["Name"]
@@ -152,6 +153,8 @@ def of_extras(modules: Iterable[str]) -> Iterator[str]:
     }
     if not found:
         return
+    import importlib.metadata
+
     from packaging.requirements import Requirement
 
     provided = providers()
@@ -171,9 +174,19 @@ def _alike(one: str, other: str) -> bool:
 
 def is_installed(path: str) -> bool:
     """Whether a file lies where distributions are installed to: every host that has those has it, too."""
+    real = os.path.realpath(path)
+    return any(real.startswith(place) for place in _places())
+
+
+@cache
+def _places() -> tuple[str, ...]:
+    """Where distributions are installed to, with a slash at the end."""
+    import site
+    import sysconfig
+
     places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     places |= {*site.getsitepackages(), site.getusersitepackages()}
-    return any(os.path.realpath(path).startswith(os.path.realpath(place) + os.sep) for place in places)
+    return tuple(os.path.realpath(place) + os.sep for place in places)
 
 
 def files(path: str) -> Iterator[tuple[str, bytes]]:
