@@ -135,6 +135,7 @@ def test_a_bundle_carries_what_the_tap_needs(tmp_path, web):
     ours = tmp_path / "out/usr/lib/tap-web"
     assert {"tapdaemon", "twisted", "zope", "click"} <= {path.name for path in (ours / "modules").iterdir()}
     assert not [*ours.rglob("test"), *ours.rglob("*.pyc")]
+    assert "extend_path" in (ours / "modules/zope/__init__.py").read_text()
     unit = (tmp_path / "out/usr/lib/systemd/system/tap@web.service").read_text()
     assert "ExecStart=/usr/lib/tap-web/tapd --instance" in unit
     terms = (tmp_path / "out/usr/share/doc/tap-web/copyright").read_text()

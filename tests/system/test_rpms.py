@@ -74,3 +74,16 @@ def test_an_erasure_leaves_no_link(fresh):
     assert fresh.run("curl -s http://127.0.0.1/", check=False).returncode == 7
     assert fresh.run("find /etc/systemd /usr/lib/systemd /usr/lib/tap -name '*counter*'", check=False).stdout == ""
     assert "counter-shutdown.tap" in fresh.run("ls /var/lib/private/tap/counter").stdout
+
+
+def test_a_bundle(made):
+    """--bundle: its own tapd and modules serve, byte-compiled when it is installed; an erasure leaves none of it."""
+    made.write("/root/boxed.tac", applications.counter("boxed", 8096))
+    made.run(f"cd /root && mktap -y boxed.tac && tap2rpm -q {WHO} --bundle boxed.tap")
+    made.run(f"rpm -Uvh {DEPS} /root/tap-boxed-1.0-1.$(uname -m).rpm && systemctl start tap@boxed")
+    assert get(made, 8096) == "boxed 1"
+    pid = made.run("systemctl show -P MainPID tap@boxed").stdout.strip()
+    assert "/usr/lib/tap-boxed/modules/zope/" in made.run(f"cat /proc/{pid}/maps").stdout  # its compiled part
+    assert made.run("find /usr/lib/tap-boxed -name '*.pyc' | wc -l").stdout.strip() != "0"
+    made.run(f"rpm -e {DEPS} tap-boxed")
+    assert made.run("test -e /usr/lib/tap-boxed", check=False).returncode == 1

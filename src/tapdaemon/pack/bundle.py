@@ -21,6 +21,9 @@ LIBRARIES: Mapping[bytes, str] = {
     b"libz.so.1": "zlib1g",
 }
 """What a manylinux wheel may take from the host beside glibc (PEP 600), and Debian's packages of it."""
+NAMESPACE = b"""\
+__path__ = __import__("pkgutil").extend_path(__path__, __name__)  # ours first, then what the host has of it
+"""
 _TESTS = re.compile(r"(?:.*/)?_?tests?/")
 _GLIBC = re.compile(rb"GLIBC_(\d+(?:\.\d+)+)")
 _ELF = b"\x7fELF"
@@ -82,7 +85,16 @@ def of(carried: Iterable[Carried], modules: Iterable[str]) -> Bundle:
         for place, content in one.files.items()
         if not _is_test(place, named) and content is not None
     }
-    return Bundle(found, _plain(files), host_modules=(DEBIAN_FOLDER, *_of_rpms()))
+    return Bundle(found, _plain(files) | _namespaces(files), host_modules=(DEBIAN_FOLDER, *_of_rpms()))
+
+
+def _namespaces(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """An __init__.py for each namespace package (PEP 420) at the top.
+
+    Without one Python goes on along its path, and where the host has a zope/__init__.py takes the host's zope for ours.
+    """
+    roots = {place.partition("/")[0] for place in files if "/" in place and place.endswith((".py", ".so"))}
+    return {f"{root}/__init__.py": NAMESPACE for root in sorted(roots) if f"{root}/__init__.py" not in files}
 
 
 def _of_rpms() -> tuple[str, ...]:

@@ -24,8 +24,12 @@ def debian() -> Words:
         bundled,
         _architecture,
         "all",
-        Packages(host.installed, closure.depends_of, closure.provider_of),
+        _packages(host),
     )
+
+
+def _packages(host: closure.Host) -> Packages:
+    return Packages(host.installed, closure.depends_of, closure.provider_of)
 
 
 def _architecture() -> str:
@@ -34,7 +38,7 @@ def _architecture() -> str:
 
 
 def rpm() -> Words:
-    """Fedora's words."""
+    """Fedora's words; where it is built on a Debian, what is bundled comes from Debian's packages."""
     from tapdaemon.pack import rpm as rpms
 
-    return Words(rpms.depends, bundle.rpm_depends, platform.machine, "noarch", Packages())
+    return Words(rpms.depends, bundle.rpm_depends, platform.machine, "noarch", _packages(closure.this_host()))
