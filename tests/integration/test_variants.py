@@ -12,7 +12,7 @@ from packaging.version import Version
 from variants import VARIANTS, Here, Variant
 
 from conftest import free_port, mktap
-from tapdaemon.tapfile import assembly, source, symbols
+from tapdaemon.tapfile import assembly, parsing, source, symbols
 
 FULL = bool(os.environ.get("TAPDAEMON_SOAK") or os.environ.get("CI"))
 # Each maker's first variant; all of them in CI and in the soak.
@@ -61,7 +61,7 @@ def test_a_variant_in_the_source_style(name, tmp_path, tapd):
     mktap("-o", "pickle.tap", *arguments, cwd=tmp_path, env=env)
     with zipfile.ZipFile(tmp_path / "pickle.tap") as archive:
         text = source.write(symbols.read(archive.read("application.pickle")))
-    assert source.write(symbols.read(assembly.assemble(source.parse(text)))) == text
+    assert source.write(symbols.read(assembly.assemble(parsing.parse(text)))) == text
     assert "keeps its graph" in mktap("-o", "app.tap", "-t", "source", *arguments, cwd=tmp_path, env=env)
     for here.rounds in range(2):
         server = tapd("app.tap")

@@ -15,7 +15,7 @@ from test_symbols import PLAIN
 import tapdaemon
 from tapdaemon import errors
 from tapdaemon.persist import pickling, styles
-from tapdaemon.tapfile import assembly, source, symbols
+from tapdaemon.tapfile import assembly, parsing, source, symbols
 
 NEEDED = ["livelihood", "twisted"]
 
@@ -23,7 +23,7 @@ NEEDED = ["livelihood", "twisted"]
 def again(value):
     """A value as a pickle, as text, as a pickle, and back."""
     text = source.write(symbols.read(pickle.dumps(value)))
-    roots = source.parse(text)
+    roots = parsing.parse(text)
     assert source.write(roots) == text
     payload = assembly.assemble(roots)
     assert source.write(symbols.read(payload)) == text
@@ -64,7 +64,7 @@ def test_any_depth():
         deep = [deep, 1]
     text = source.write(symbols.read(b"\x80\x04" + b"]" * 5000 + b"a" * 4999 + b"."))
     assert max(len(line) - len(line.lstrip()) for line in text.splitlines()) < 80
-    assert len(source.parse(text)) == 1
+    assert len(parsing.parse(text)) == 1
 
 
 def application():
@@ -117,7 +117,7 @@ def test_what_is_no_source_is_told_by_its_line(text, told, tmp_path, monkeypatch
     """One message; nothing was run."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(errors.TapDamagedError) as caught:
-        source.parse(text)
+        parsing.parse(text)
     assert told in str(caught.value)
     assert MARK not in os.listdir(tmp_path)
 

@@ -51,12 +51,12 @@ def show(tap: str, *, as_json: bool, graph: bool) -> None:
 
 def _show_graph(path: str, *, as_json: bool) -> None:
     from tapdaemon.cli.graph import table, tree
-    from tapdaemon.tapfile import source, symbols
+    from tapdaemon.tapfile import parsing, symbols
 
     with TapFile(path, None) as file:
         payload, style = file.image().payload, file.manifest.style
     try:
-        root = (symbols.read(payload) if style == "pickle" else source.parse(payload.decode()))[0]
+        root = (symbols.read(payload) if style == "pickle" else parsing.parse(payload.decode()))[0]
     except TapError as error:
         raise TapDamagedError(path, error.reason) from error
     click.echo(json.dumps(table(root), indent=1) if as_json else printable(tree(root)))

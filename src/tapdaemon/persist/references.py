@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from tapdaemon.persist import rebuild
+from tapdaemon.persist import keys, rebuild
 from tapdaemon.persist.functions import local_function, reduce_function, set_local_function
 
 Reduction = Any
@@ -156,43 +156,6 @@ def _ssh_factory(factory: Any) -> Reduction:
     return rebuild.new, (type(factory),), of_class | state
 
 
-def _ssh_key(key: Any) -> Reduction:
-    """A key as OpenSSH writes it: cryptography's own object has no value."""
-    return rebuild.ssh_key, (key.toString("openssh"),)
-
-
-def _x509(certificate: Any) -> Reduction:
-    """An X509 of pyOpenSSL's as PEM, as `OpenSSL.crypto` reads and writes it."""
-    from OpenSSL import crypto
-
-    return rebuild.x509, (crypto.dump_certificate(crypto.FILETYPE_PEM, certificate),)
-
-
-def _pkey(key: Any) -> Reduction:
-    from OpenSSL import crypto
-
-    return rebuild.pkey, (crypto.dump_privatekey(crypto.FILETYPE_PEM, key),)
-
-
-def _certificate(certificate: Any) -> Reduction:
-    """A Certificate of cryptography's, which is Rust's, as PEM; its keys likewise."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return rebuild.certificate, (certificate.public_bytes(Encoding.PEM),)
-
-
-def _private_key(key: Any) -> Reduction:
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    return rebuild.private_key, (key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),)
-
-
-def _public_key(key: Any) -> Reduction:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    return rebuild.public_key, (key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),)
-
-
 def _log_file(file: Any) -> Reduction:
     """A LogFile by its arguments; its __getstate__ would destroy the live one (it deletes from the live dict)."""
     names = ("rotateLength", "defaultMode", "maxRotatedFiles")
@@ -301,8 +264,8 @@ def _mapping_proxy(proxy: Any) -> Reduction:
     return rebuild.mapping_proxy, (dict(proxy),)
 
 
-_KEYS = ("rsa.RSA", "ec.EC", "ed25519.Ed25519", "ed448.Ed448")
 RULES: dict[str, Rule] = {
+    **keys.RULES,
     "twisted.internet.base.ReactorBase": _reactor,
     "twisted.internet._resolver.ComplexResolverSimplifier": _resolver,
     "twisted.internet._resolver.GAIResolver": _resolver,
@@ -317,7 +280,6 @@ RULES: dict[str, Rule] = {
     "twisted.conch.openssh_compat.factory.OpenSSHFactory": _without("publicKeys", "privateKeys", "numPorts"),
     "twisted.conch.ssh.factory.SSHFactory": _ssh_factory,
     "twisted.runner.procmon.ProcessMonitor": _process_monitor,
-    "twisted.conch.ssh.keys.Key": _ssh_key,
     "twisted.python.logfile.BaseLogFile": _log_file,
     # What belongs to this run alone: a resumed application opens it anew.
     "twisted.internet.defer.Deferred": _dropped,
@@ -340,12 +302,6 @@ RULES: dict[str, Rule] = {
     "_io.BufferedRandom": _file,
     "_io.FileIO": _file,
     "sqlite3.Connection": _sqlite,
-    "OpenSSL.crypto.X509": _x509,
-    "OpenSSL.crypto.PKey": _pkey,
-    "cryptography.x509.base.Certificate": _certificate,
-    "cryptography.hazmat.bindings._rust.x509.Certificate": _certificate,
-    **{f"cryptography.hazmat.bindings._rust.openssl.{kind}PrivateKey": _private_key for kind in _KEYS},
-    **{f"cryptography.hazmat.bindings._rust.openssl.{kind}PublicKey": _public_key for kind in _KEYS},
     "os._Environ": _environ,
     "_thread.lock": _lock,
     "_thread.RLock": _rlock,

@@ -26,9 +26,9 @@ def _source_dumps(value: Any) -> tuple[bytes, frozenset[str]]:
 
 def _source_loads(payload: bytes, needed: Iterable[str]) -> Any:
     """The text as a pickle, which goes through the same gate."""
-    from tapdaemon.tapfile import assembly, source
+    from tapdaemon.tapfile import assembly, parsing
 
-    return pickling.loads(assembly.assemble(source.parse(payload.decode("utf-8", "surrogatepass"))), needed)
+    return pickling.loads(assembly.assemble(parsing.parse(payload.decode("utf-8", "surrogatepass"))), needed)
 
 
 CODECS: Mapping[str, Codec] = {
