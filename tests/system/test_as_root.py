@@ -5,21 +5,23 @@ from __future__ import annotations
 import pytest
 
 HOSTILE = """
-import hashlib, json, os, pickle, sys, zipfile
-class Mark:
-    def __reduce__(self):
-        return os.system, ("id -u >/tmp/mark; cat /proc/self/status | grep ^Cap >/tmp/caps",)
-payload = pickle.dumps(Mark())
+import hashlib, json, os, sys, zipfile
+# A module of its own passes the gate as every application's does: what bounds it is who it runs as.
+code = b"import os; os.system('id -u >/tmp/mark; grep ^Cap /proc/self/status >/tmp/caps')\\nclass Mark: pass\\n"
+members = {"application.pickle": b"cevil\\nMark\\n)R.", "code/evil.py": code}
 base = zipfile.ZipFile(sys.argv[1])
 told = json.loads(base.read("manifest.json"))
 content = json.loads(os.popen("tapctl show --json " + sys.argv[1]).read())["content"]
-told["members"] = [{"name": "application.pickle", "size": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}]
+told["members"] = [
+    {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in members.items()
+]
 told["process"] = {"name": "root", "uid": 0, "gid": 0}
 told["needs"]["listen"][0]["port"] = 81
 told["lineage"].update(reason="shutdown", base=content, generation=7)
 with zipfile.ZipFile(sys.argv[2], "w") as snapshot:
     snapshot.writestr("manifest.json", json.dumps(told))
-    snapshot.writestr("application.pickle", payload)
+    for name, data in members.items():
+        snapshot.writestr(name, data)
 """
 
 
