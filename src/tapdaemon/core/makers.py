@@ -62,6 +62,23 @@ def find_makers() -> tuple[Maker, ...]:
     )
 
 
+def find_maker(name: str) -> Maker:
+    """The maker of that name; no other's module is imported, for in a sandbox some of them may not be.
+
+    :raises UnknownNameError: there is none.
+    :raises UsageError: it is there but failed to import.
+    """
+    import twisted.plugins  # noqa: F401 - where getPlugins looks
+    from twisted.plugin import getPlugins
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for plugin in getPlugins(IServiceMaker):
+            if str(plugin.tapname) == name:
+                return choose((_examine(plugin),), name)
+    return choose(find_makers(), name)  # which tells what there is
+
+
 def _examine(plugin: Any) -> Maker:
     """Import what the plugin stands for: ServiceMaker does it on first use only, and that is when it fails."""
     name, description = str(plugin.tapname), str(plugin.description or "")

@@ -34,7 +34,7 @@ def build(manifest: Manifest, subject: str) -> Any:
         with _in_folder(recipe.folder):
             application = _begin(recipe, manifest, subject)
             for step in recipe.steps:
-                maker = makers.choose(makers.find_makers(), step.maker)
+                maker = makers.find_maker(step.maker)
                 service = makers.make_service(maker, makers.parse_options(maker, step.arguments))
                 service.setServiceParent(application)
     except TapError as error:

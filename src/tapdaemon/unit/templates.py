@@ -172,6 +172,7 @@ _SANDBOX: Sequence[tuple[str, ...]] = (
     ("SystemCallArchitectures", "native", "MemoryDenyWriteExecute= is left off: it breaks TLS (cffi's callbacks)."),
     ("SystemCallFilter", "@system-service"),
     ("SystemCallFilter", "~@privileged @resources"),
+    ("SystemCallErrorNumber", "EPERM", "What is filtered fails; the kernel's own way is to kill."),
 )
 
 HEADER = "tap@NAME runs the Twisted application in NAME.tap, from {where}."
