@@ -42,6 +42,10 @@ class TapError(Exception):
         self.reason = reason
         self.remedy = remedy or type(self).remedy
 
+    def within(self, place: str) -> None:
+        """Say of the subject that it lies in `place`: a tap, by its path."""
+        self.subject = f"{place}: {self.subject}" if self.subject else place
+
     def __str__(self) -> str:
         text = f"{self.subject}: {self.reason}" if self.subject else self.reason
         return f"{text}; {self.remedy}" if self.remedy else text
@@ -76,6 +80,13 @@ class TapDamagedError(TapError):
 
     status = EX_DATAERR
     remedy = "make it again with mktap, or restore it from a copy"
+
+
+class TapSealedError(TapError):
+    """A sealed tap, and no passphrase that opens it."""
+
+    status = EX_NOPERM
+    remedy = "give its passphrase: -e asks for it, --passphrase-file reads it"
 
 
 class SchemaError(TapError):

@@ -23,7 +23,7 @@ from twisted.web.static import File
 
 import tapdaemon
 from tapdaemon import errors
-from tapdaemon.persist import descriptions, images, likeness, pickling, reads, redeclare, references, styles
+from tapdaemon.persist import child, descriptions, images, likeness, pickling, reads, redeclare, references, styles
 
 
 def again(value):
@@ -423,7 +423,7 @@ def test_a_stopped_clock_goes_on_afterwards():
     module.now = time.time
     sys.modules["uses_time"] = module
     try:
-        with likeness.stopped_clock(86400):
+        with child.stopped_clock(86400):
             assert module.now() == time.time() == 86400
             assert time.gmtime().tm_mday == 2
         assert module.now() > 1e9

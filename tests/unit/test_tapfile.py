@@ -27,8 +27,8 @@ from tapdaemon.tapfile.manifest import (
     Service,
     Step,
     dump,
-    parse,
 )
+from tapdaemon.tapfile.schema import parse
 
 FULL = Manifest(
     process=Process("web", "www-data", 33),

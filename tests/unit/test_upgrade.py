@@ -8,7 +8,8 @@ import pytest
 from twisted.application import service
 
 import tapdaemon
-from tapdaemon.persist import images, provenance, recipes, upgrade
+from tapdaemon.core import distributions
+from tapdaemon.persist import images, recipes, upgrade
 from tapdaemon.tapfile.manifest import Recipe, Step
 
 
@@ -82,5 +83,5 @@ def test_versions_by_the_names_of_folders():
     import importlib.metadata
 
     names = ["Twisted", "zope.interface", "click", "nowhere"]
-    found = provenance.versions(names)
+    found = distributions.versions(names)
     assert found == {name: importlib.metadata.version(name) for name in names[:3]}

@@ -5,11 +5,12 @@ It is drawn from inert nodes, without recursion, so any depth and any cycle can 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from tapdaemon.tapfile.symbols import Group, Made, Name
+from tapdaemon.tapfile import nodes
+from tapdaemon.tapfile.nodes import Group, Made, Name
 
 _BRACKETS = {
     "list": "[]",
@@ -26,7 +27,7 @@ _DEEP = 100
 
 def tree(root: Any) -> str:
     """One line for each object and value, indented below what holds it; `&3` labels what `*3` means again."""
-    shared = _shared(root)
+    shared = nodes.shared([root])
     labels: dict[int, int] = {}
     lines = []
     stack: list[tuple[int, str, Any]] = [(0, "", root)]
@@ -42,7 +43,7 @@ def tree(root: Any) -> str:
 def table(root: Any) -> dict[str, Any]:
     """Every object by a number, with its class and its parts; a part is a plain value or `{"ref": number}`."""
     numbers: dict[int, int] = {}
-    nodes: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
     queue = deque([root])
 
     def part(value: Any) -> Any:
@@ -56,21 +57,8 @@ def table(root: Any) -> dict[str, Any]:
     top = part(queue.pop())
     while queue:
         value = queue.popleft()
-        nodes.append({"is": _kind(value), "parts": [[name, part(child)] for name, child in _children(value)]})
-    return {"root": top, "objects": nodes}
-
-
-def _shared(root: Any) -> set[int]:
-    """What is reached more than once."""
-    seen: Counter[int] = Counter()
-    stack = [root]
-    while stack:
-        value = stack.pop()
-        if isinstance(value, (Group, Made)):
-            seen[id(value)] += 1
-            if seen[id(value)] == 1:
-                stack += [child for _, child in _children(value)]
-    return {number for number, count in seen.items() if count > 1}
+        objects.append({"is": _kind(value), "parts": [[name, part(child)] for name, child in _children(value)]})
+    return {"root": top, "objects": objects}
 
 
 def _label(value: Any, shared: set[int], labels: dict[int, int]) -> tuple[str, bool]:
@@ -97,11 +85,7 @@ def _kind(value: Any) -> str:
         return _BRACKETS[value.kind]
     if isinstance(value, Name):
         return str(value)
-    callee = value.callee
-    if isinstance(callee, Name) and callee.name in ("new", "_reconstructor") and _arguments(value):
-        callee = _arguments(value)[0]  # what is made by calling nothing but __new__
-        return str(callee)
-    return str(callee) if value.new else f"{callee}()"
+    return str(value.kind) if value.kind is not None else f"{value.callee}()"
 
 
 def _arguments(value: Made) -> list[Any]:
@@ -116,7 +100,7 @@ def _children(value: Any) -> Iterator[tuple[str, Any]]:
             else:
                 yield f"[{index}]", item
     elif isinstance(value, Made):
-        skipped = 1 if isinstance(value.callee, Name) and value.callee.name == "new" else 0
+        skipped = 1 if value.kind is not None and not value.new else 0
         yield from ((f"({index})", item) for index, item in enumerate(_arguments(value)[skipped:]))
         attributes = value.attributes
         yield from attributes.items()

@@ -79,12 +79,7 @@ def of(carried: Iterable[Carried], modules: Iterable[str]) -> Bundle:
     """
     named = tuple(module.replace(".", "/") for module in modules)
     found = tuple(carried)
-    files = {
-        place: content
-        for one in found
-        for place, content in one.files.items()
-        if not _is_test(place, named) and content is not None
-    }
+    files = {place: content for one in found for place, content in one.files.items() if not _is_test(place, named)}
     return Bundle(found, _plain(files) | _namespaces(files), host_modules=(DEBIAN_FOLDER, *_of_rpms()))
 
 

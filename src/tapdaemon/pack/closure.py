@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tapdaemon.core.distributions import normal
 from tapdaemon.errors import StartError, TapError
 
 TABLE = "/usr/share/dh-python/dist/cpython3_fallback"
@@ -28,11 +29,6 @@ COMMON: Mapping[str, str] = {
     "click": "python3-click",
     "sdnotify": "python3-sdnotify",
 }
-
-
-def normal(distribution: str) -> str:
-    """A distribution's name as PyPI compares them (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution
 
 import tapdaemon
+from tapdaemon.core.distributions import normal
 from tapdaemon.errors import StartError, UnreadableError, os_reason
 from tapdaemon.pack.bundle import DEBIAN_FOLDER, Carried
-from tapdaemon.pack.closure import DPKG_INFO, Packages, normal
+from tapdaemon.pack.closure import DPKG_INFO, Packages
 
 OURS = "tapdaemon"
 RUNNING = ("twisted", "zope.interface", "sdnotify", "python-daemon", "click")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tapdaemon.errors import UsageError
 from tapdaemon.pack.bundle import Bundle
+from tapdaemon.tapfile.fields import CONTROL
 from tapdaemon.tapfile.manifest import Manifest
 
 # deb-control(5): lower case letters, digits, + - . and at least two characters; rpm takes all of these.
@@ -20,7 +21,6 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*\Z")
 _VERSION = re.compile(r"[0-9][A-Za-z0-9.+~]*\Z")
 # No percent sign: rpm takes the packager as a macro, and nobody's name has one.
 _MAINTAINER = re.compile(r"[^<>@,%]+ <[^<>@%\s]+@[^<>@%\s]+>\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SUMMARY_MAX = 80
 REVISION = "0tap1"
 
@@ -91,7 +91,7 @@ def check_version(version: str) -> str:
 
 def check_line(what: str, text: str, maximum: int = SUMMARY_MAX) -> str:
     """:raises UsageError: it is empty, too long, or of more than one line."""
-    if not text.strip() or len(text) > maximum or _CONTROL.search(text):
+    if not text.strip() or len(text) > maximum or CONTROL.search(text):
         raise UsageError(f"{what} {text[:40]!a}", f"not one line of at most {maximum} characters", "shorten it")
     return text.strip()
 
@@ -114,7 +114,7 @@ def maintainer(given: str | None, environ: Mapping[str, str], git: Sequence[str]
         raise UsageError(
             "maintainer", "nobody is named", "name one with -m 'Name <address>', or set DEBFULLNAME and DEBEMAIL"
         )
-    if not _MAINTAINER.match(given) or _CONTROL.search(given):
+    if not _MAINTAINER.match(given) or CONTROL.search(given):
         raise UsageError(f"maintainer {given[:60]!a}", "no name with an address", "write it as 'Name <address>'")
     return given
 
@@ -123,7 +123,7 @@ def describe(manifest: Manifest, tap: str, long: str | None) -> tuple[str, ...]:
     """The long description: as asked, else what the manifest tells."""
     if long is not None:
         paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", long.strip())]
-        if not all(paragraphs) or any(_CONTROL.search(part) for part in paragraphs):
+        if not all(paragraphs) or any(CONTROL.search(part) for part in paragraphs):
             raise UsageError("long description", "empty, or with control characters", "give it another -l")
         return tuple(paragraphs)
     addresses = ", ".join(dict.fromkeys(listen.address for listen in manifest.needs.listen))

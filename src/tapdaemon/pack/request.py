@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tapdaemon.errors import StartError, UsageError
@@ -14,7 +14,7 @@ from tapdaemon.pack.bundle import Bundle
 from tapdaemon.pack.closure import Packages
 from tapdaemon.pack.package import Package
 from tapdaemon.tapfile import folders
-from tapdaemon.tapfile.container import TapFile
+from tapdaemon.tapfile.container import TapFile, TapImage
 from tapdaemon.tapfile.manifest import Manifest
 
 Progress = Callable[[str], None]
@@ -90,26 +90,15 @@ def prepare(
     progress(f"reading {request.tap}")
     with TapFile(request.tap, os.geteuid()) as tap:
         image = tap.image()
-        manifest = tap.manifest
         data = tap.read()
+    manifest = image.manifest
     if manifest.needs.orphans and not request.depends:
         raise StartError(
             ", ".join(manifest.needs.orphans),
             "no distribution has it, and the tap does not carry it: nothing that could be installed would",
             "make the tap again where it travels, or say with --depends which package has it",
         )
-    warnings = []
-    carried, architecture, depends = None, words.neutral, request.depends
-    if request.bundle:
-        carried, missing = _bundle(manifest, words, progress)
-        if missing:
-            warnings.append(f"not in the bundle, for it is not installed here: {', '.join(missing)}")
-        architecture = words.architecture() if carried.is_compiled else words.neutral
-        depends = (*words.bundled(carried), *request.depends)
-    else:
-        progress("looking for the packages it needs")
-        named = [name for name, _ in manifest.needs.distributions]
-        depends = words.depends(named, _ours(manifest), request.depends)
+    carried, depends, warnings = _needed(request, manifest, words, progress)
     made = Package(
         tap=name,
         manifest=manifest,
@@ -122,13 +111,30 @@ def prepare(
         time=_time(manifest, environ),
         source=os.path.basename(request.tap),
         bundle=carried,
-        architecture=architecture,
+        architecture=words.architecture() if carried is not None and carried.is_compiled else words.neutral,
     )
+    return Prepared(made, (*warnings, *_warnings(image)))
+
+
+def _needed(
+    request: Request, manifest: Manifest, words: Words, progress: Progress
+) -> tuple[Bundle | None, tuple[str, ...], tuple[str, ...]]:
+    """What the package carries beside the tap, what it depends on, and what its maker should know of either."""
+    if not request.bundle:
+        progress("looking for the packages it needs")
+        named = [name for name, _ in manifest.needs.distributions]
+        return None, words.depends(named, _ours(manifest), request.depends), ()
+    carried, missing = _bundle(manifest, words, progress)
+    absent = f"not in the bundle, for it is not installed here: {', '.join(missing)}"
+    return carried, (*words.bundled(carried), *request.depends), (absent,) if missing else ()
+
+
+def _warnings(image: TapImage) -> Iterator[str]:
+    """What everybody who installs the package should not be surprised by."""
     if any(_PRIVATE_KEY in content for content in image.members.values()):
-        warnings.append("it carries a private key, and everybody may read what a package installs: name the key's file")
-    if manifest.process.uid in (0, "root"):
-        warnings.append("it runs as root, as the tap was made to")
-    return Prepared(made, tuple(warnings))
+        yield "it carries a private key, and everybody may read what a package installs: name the key's file"
+    if image.manifest.process.uid in (0, "root"):
+        yield "it runs as root, as the tap was made to"
 
 
 def _bundle(manifest: Manifest, words: Words, progress: Progress) -> tuple[Bundle, list[str]]:

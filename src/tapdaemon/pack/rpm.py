@@ -10,8 +10,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+from tapdaemon.core.distributions import normal
 from tapdaemon.pack import bundle, debian
-from tapdaemon.pack.closure import normal
 from tapdaemon.pack.inventory import Entry, archive
 from tapdaemon.pack.package import Package
 

@@ -16,12 +16,13 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from types import FunctionType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from tapdaemon.core.tree import walk
 from tapdaemon.errors import TapError
 from tapdaemon.persist import images, outside, provenance, worlds
-from tapdaemon.persist.likeness import Alike, stillness
+from tapdaemon.persist.child import Child
+from tapdaemon.persist.likeness import Alike
 from tapdaemon.tapfile.container import TapImage
 
 
@@ -40,68 +41,30 @@ class Verdict(NamedTuple):
         return not self.failure and not self.differences
 
 
-class Check:
+class Check(Child):
     """A process that waits for the tap that is to be checked."""
 
     def __init__(self) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        asking, self._asks = os.pipe2(os.O_CLOEXEC)
-        self._answer, answering = os.pipe2(os.O_CLOEXEC)
-        self._child = os.fork()
-        if self._child == 0:
-            os.close(self._asks)
-            os.close(self._answer)
-            _serve(asking, answering)
-        os.close(asking)
-        os.close(answering)
-        self._is_over = False
+        super().__init__(_checked)
 
     def of(self, image: TapImage, alike: Alike) -> Verdict:
         """Check a tap.
 
         :param alike: what its recipe leaves in the world.
         """
-        self._is_over = True
-        with os.fdopen(self._asks, "wb") as stream:
-            pickle.dump((image, alike), stream)
-        with os.fdopen(self._answer, "rb") as answers:
-            told = answers.read()
-        self._wait()
+        told = self.ask(pickle.dumps((image, alike)))
         if not told:
             return Verdict("the process that loaded it ended without a word")
         failure, differences = json.loads(told)
         return Verdict(failure, tuple(differences))
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        """Where no tap came of it, nothing is checked."""
-        if not self._is_over:
-            os.close(self._asks)
-            os.close(self._answer)
-            self._wait()
-
-    def _wait(self) -> None:
-        os.waitpid(self._child, 0)
-
-
-def _serve(asking: int, answering: int) -> None:
-    """The child's whole life."""
+def _checked(asked: bytes) -> bytes:
     try:
-        with os.fdopen(asking, "rb") as questions:
-            asked = questions.read()
-        if asked:
-            with stillness():
-                try:
-                    verdict = _judge(*pickle.loads(asked))  # noqa: S301 - our own parent wrote it
-                except Exception as error:  # noqa: BLE001 - told like any other
-                    verdict = _words(error), ()
-            with os.fdopen(answering, "wb") as stream:
-                stream.write(json.dumps(verdict).encode())
-    finally:
-        os._exit(0)
+        verdict = _judge(*pickle.loads(asked))  # noqa: S301 - our own parent wrote it
+    except Exception as error:  # noqa: BLE001 - told like any other
+        verdict = _words(error), ()
+    return json.dumps(verdict).encode()
 
 
 def _judge(image: TapImage, alike: Alike) -> tuple[str, Sequence[str]]:

@@ -69,11 +69,10 @@ WHOLE = frozenset(
 )
 """Modules of the standard library that an object may hold as such: Conch asks pwd and spwd for passwords."""
 METHODS_NEVER = frozenset(
-    {"spawnProcess", "system", "popen", "run_code", "eval", "exec", "__reduce__", "__reduce_ex__"}
+    {"spawnProcess", "system", "popen", "run_code", "runcode", "runsource", "exec_module", "eval", "exec"}
 )
-METHODS_PLAIN = frozenset(
-    {"__call__", "__getitem__", "__contains__", "__len__", "__iter__", "__next__", "__init__", "__eq__"}
-)
+METHODS_PLAIN = frozenset({"__call__", "__getitem__", "__contains__", "__len__", "__iter__", "__next__", "__eq__"})
+"""The special methods that may be kept bound; all others are refused."""
 
 
 class Gate:
@@ -97,11 +96,11 @@ class Gate:
             return  # what of ours may be called is seen when it is found
         if root in sys.stdlib_module_names or root == "__builtin__":
             if not _is_safe(module, name):
-                raise refused(module, name, "is not of the standard library's harmless part")
+                raise refused(module, name, "it is not of the standard library's harmless part")
         elif root not in self._roots:
-            raise refused(module, name, f"and the tap does not list {root} among the modules that it needs")
+            raise refused(module, name, f"the tap does not list {root} among the modules that it needs")
         elif any(f"{module}.{name}.".startswith(f"{gadget}.") for gadget in GADGETS):
-            raise refused(module, name, "is made to run or to find other things")
+            raise refused(module, name, "it is made to run or to find other things")
 
     def check(self, module: str, name: str, found: Any) -> Any:
         """See whether what was found there may be handed out: what it really is, not where it was looked for.
@@ -109,7 +108,7 @@ class Gate:
         :raises UnloadableError: it may not.
         """
         if isinstance(found, ModuleType):
-            raise refused(module, name, "is a module")
+            raise refused(module, name, "it is a module")
         home = getattr(found, "__module__", None)
         if isinstance(found, (type, FunctionType, BuiltinFunctionType, MethodType)) and isinstance(home, str):
             if home.partition(".")[0] == "tapdaemon":
@@ -147,15 +146,13 @@ def check_method(owner: Any, name: str) -> None:
     """
     special = name.startswith("__") and name.endswith("__") and name not in METHODS_PLAIN
     if isinstance(owner, ModuleType) or special or name in METHODS_NEVER:
-        raise refused(type(owner).__name__, name, "is no method that an application keeps")
+        raise refused(type(owner).__name__, name, "it is no method that an application keeps")
 
 
 def refused(module: str, name: str, reason: str) -> UnloadableError:
     return UnloadableError(
         f"{module}.{name}".rstrip("."),
-        f"refused: a payload may not name it: it {reason}"
-        if not reason.startswith("and")
-        else f"refused: {reason[4:]}",
+        f"refused: {reason}",
         "do not run this tap if you did not make it; if you did, keep the call in a method and not in an attribute",
     )
 
@@ -172,4 +169,4 @@ def _check_ours(module: str, name: str, found: Any) -> None:
     from tapdaemon.persist.references import RECONSTRUCTORS
 
     if not isinstance(found, type) and found not in RECONSTRUCTORS:
-        raise refused(module, name, "is no part of a payload")
+        raise refused(module, name, "it is no part of a payload")

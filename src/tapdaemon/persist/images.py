@@ -11,7 +11,7 @@ from typing import Any
 from twisted.logger import Logger
 
 import tapdaemon
-from tapdaemon.core import needs, tree
+from tapdaemon.core import distributions, needs, tree
 from tapdaemon.core.application import is_application
 from tapdaemon.errors import NoApplicationError, TapError, UnloadableError
 from tapdaemon.persist import outside, provenance, styles
@@ -100,16 +100,12 @@ def snapshot(application: Any, base: TapImage | None, content: str, generation: 
         payload, modules = styles.dump_states(state.save_states(application), base.manifest.style), frozenset()
     # Services that were added may be of modules that the base did not know.
     listed = tuple(sorted({*base.manifest.needs.modules, *provenance.top_level(modules)}))
-    distributions = tuple(sorted((dict(base.manifest.needs.distributions) | _versions_here(base)).items()))
-    declared = base.manifest.needs._replace(modules=listed, distributions=distributions)
+    recorded = dict(base.manifest.needs.distributions)
+    here = recorded | distributions.versions(recorded)
+    declared = base.manifest.needs._replace(modules=listed, distributions=tuple(sorted(here.items())))
     manifest = base.manifest._replace(needs=declared, services=tree.outline(application), lineage=lineage)
     members = {name: data for name, data in base.members.items() if name.startswith("code/")}
     return seal_members(manifest, members | {payload_name(manifest.style): payload})
-
-
-def _versions_here(base: TapImage) -> dict[str, str]:
-    """The distributions of a base at the versions that its snapshot is written under."""
-    return provenance.versions(name for name, _ in base.manifest.needs.distributions)
 
 
 def load(image: TapImage, subject: str) -> Any:
@@ -128,8 +124,7 @@ def load(image: TapImage, subject: str) -> Any:
         with outside.held_back():
             kept = styles.load(image.payload, image.manifest.style, needed_by(image))
     except TapError as error:
-        error.args = (f"{subject}: {error.subject}", *error.args[1:])
-        error.subject = f"{subject}: {error.subject}"
+        error.within(subject)
         raise
     if image.manifest.keeps == "recipe":
         return _built(image.manifest, kept, subject)
@@ -151,7 +146,7 @@ def _is_of_other_versions(image: TapImage) -> bool:
     if manifest.keeps != "graph" or recipe is None or not (recipe.steps or recipe.python):
         return False
     recorded = dict(manifest.needs.distributions)
-    return any(recorded[name] != version for name, version in provenance.versions(recorded).items())
+    return any(recorded[name] != version for name, version in distributions.versions(recorded).items())
 
 
 def _fresh(image: TapImage, subject: str) -> Any:

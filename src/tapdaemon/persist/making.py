@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,13 +16,13 @@ from tapdaemon.core.application import Application
 from tapdaemon.errors import SchemaError, UnloadableError, UsageError
 from tapdaemon.persist import images, outside, recipes, redeclare, styles
 from tapdaemon.persist.checking import Check, Verdict
-from tapdaemon.persist.likeness import Alike, Likeness, stopped_clock
-from tapdaemon.tapfile import folders
+from tapdaemon.persist.child import stopped_clock
+from tapdaemon.persist.likeness import Alike, Likeness
+from tapdaemon.tapfile import fields, folders
 from tapdaemon.tapfile.container import TapFile, TapImage, encode
 from tapdaemon.tapfile.manifest import Lineage, Recipe, Step
 from tapdaemon.tapfile.whole import write_whole
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 Progress = Callable[[str], None]
 
 
@@ -93,7 +92,6 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
         check = None if request.no_check else children.enter_context(Check())
         likeness = None
         if request.append is None:
-            # The last to be forked is the first to end: it has the pipes of the others, too.
             likeness = children.enter_context(Likeness(lambda: styles.dump(_application(request), request.style)))
         return _make(request, environ, progress, path, check, likeness)
 
@@ -150,7 +148,7 @@ def _checked(image: TapImage, verdict: Verdict, request: Request) -> TapImage:
     if request.append is not None:
         return _only_loadable(image, verdict)
     forced = [f"the graph cannot be loaded: {verdict.failure}"] if verdict.failure else list(verdict.differences)
-    return images.without_graph(image, [_CONTROL.sub("?", line)[:1000] for line in forced[:100]])
+    return images.without_graph(image, [fields.CONTROL.sub("?", line)[:1000] for line in forced[:100]])
 
 
 def _only_loadable(image: TapImage, verdict: Verdict) -> TapImage:

@@ -6,13 +6,13 @@ It looks modules up and imports none of them.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import NamedTuple
 
+from tapdaemon.core.distributions import normal
 from tapdaemon.errors import UnreadableError, UsageError, os_reason
 
 EXTRAS: Mapping[str, tuple[str, str]] = {
@@ -102,27 +102,6 @@ def _walk(folders: Iterable[str]) -> Iterator[str]:
     return (os.path.join(at, name) for folder in folders for at, _, names in os.walk(folder) for name in names)
 
 
-def versions(names: Iterable[str]) -> dict[str, str]:
-    """The installed versions of distributions, as far as a folder of metadata tells; a start has no time for more.
-
-    A folder's name has the version (`importlib.metadata` reads each one's METADATA, and takes 20 ms to be imported).
-    """
-    wanted = {re.sub(r"[-_.]+", "-", name).lower(): name for name in names}
-    found: dict[str, str] = {}
-    for place in sys.path if wanted else ():
-        try:
-            entries = os.listdir(place or ".")
-        except OSError:
-            continue
-        for entry in entries:
-            stem, _, kind = entry.rpartition(".")
-            name, _, version = stem.partition("-")
-            known = wanted.get(re.sub(r"[-_.]+", "-", name).lower())
-            if kind in ("dist-info", "egg-info") and known is not None and version:
-                found.setdefault(known, version.partition("-py")[0])
-    return found
-
-
 def providers() -> dict[str, list[str]]:
     """Top-level module to distributions.
 
@@ -163,13 +142,9 @@ def of_extras(modules: Iterable[str]) -> Iterator[str]:
         for text in importlib.metadata.requires(distribution) or ():
             one = Requirement(text)
             if one.marker is not None and "extra" in str(one.marker) and one.marker.evaluate({"extra": extra}):
-                name = next((name for name in imported if _alike(name, one.name)), None)
+                name = next((name for name in imported if normal(name) == normal(one.name)), None)
                 if name is not None:
                     yield importlib.metadata.distribution(name).metadata["Name"]
-
-
-def _alike(one: str, other: str) -> bool:
-    return one.lower().replace("_", "-") == other.lower().replace("_", "-")
 
 
 def is_installed(path: str) -> bool:

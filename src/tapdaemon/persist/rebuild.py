@@ -33,7 +33,7 @@ def the_reactor() -> Any:
 
 def of_reactor(name: str) -> Any:
     if name != "nameResolver":
-        raise gate.refused("reactor", name, "is not kept by name")
+        raise gate.refused("reactor", name, "it is not kept by name")
     return getattr(the_reactor(), name)
 
 
@@ -99,7 +99,7 @@ def module(name: str) -> Any:
 
 def standard_stream(name: str) -> Any:
     if name not in ("stdin", "stdout", "stderr"):
-        raise gate.refused("sys", name, "is no standard stream")
+        raise gate.refused("sys", name, "it is no standard stream")
     return getattr(sys, name)
 
 

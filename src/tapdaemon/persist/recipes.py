@@ -38,8 +38,7 @@ def build(manifest: Manifest, subject: str) -> Any:
                 service = makers.make_service(maker, makers.parse_options(maker, step.arguments))
                 service.setServiceParent(application)
     except TapError as error:
-        error.args = (f"{subject}: {error.subject}", *error.args[1:])
-        error.subject = f"{subject}: {error.subject}"
+        error.within(subject)
         raise
     process = IProcess(application)
     process.uid, process.gid = manifest.process.uid, manifest.process.gid

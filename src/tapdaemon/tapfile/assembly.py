@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
-from tapdaemon.tapfile.symbols import Group, Made, Name
+from tapdaemon.tapfile.nodes import Group, Made, Name
 
 _HEAD = b"\x80\x05"
 _STOP = b"."

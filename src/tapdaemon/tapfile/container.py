@@ -15,11 +15,12 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self
 
-from tapdaemon.errors import SchemaError, TapDamagedError, TapMissingError, UnreadableError, os_reason
+from tapdaemon.errors import SchemaError, TapDamagedError, TapMissingError, TapSealedError, UnreadableError, os_reason
 from tapdaemon.tapfile import trust
-from tapdaemon.tapfile.manifest import MANIFEST_MAX, MEMBER, Manifest, Member, dump, parse
+from tapdaemon.tapfile.manifest import MANIFEST_MAX, MEMBER, Manifest, Member, dump
+from tapdaemon.tapfile.schema import parse
 
 _EMPTY_ZIP = b"PK\x05\x06"
 _ZIP = b"PK\x03\x04"
@@ -51,6 +52,12 @@ class TapImage(NamedTuple):
 
     @property
     def payload(self) -> bytes:
+        """The saved graph.
+
+        :raises TapSealedError: it has to be opened first.
+        """
+        if self.manifest.seal is not None:
+            raise TapSealedError("", "it is sealed")
         return self.members[self.manifest.payload.name]
 
     @property
@@ -83,6 +90,16 @@ def encode(image: TapImage) -> bytes:
     return buffer.getvalue()
 
 
+def decode(data: bytes, subject: str) -> TapImage:
+    """The whole tap in these bytes.
+
+    :param subject: where they are from, for messages.
+    :raises TapDamagedError, SchemaError: its structure, its manifest or a member is not whole.
+    """
+    with _Archive(io.BytesIO(data), len(data), subject) as archive:
+        return archive.image()
+
+
 class TapFile:
     """An open tap whose manifest was read.  Use it as a context manager.
 
@@ -97,11 +114,11 @@ class TapFile:
         self._fd = open_tap(path)
         try:
             self.status = os.fstat(self._fd) if uid is None else trust.check(path, self._fd, uid)
-            self._archive = _open_archive(path, self._fd)
-            self.manifest = self._read_manifest()
+            self._archive = _Archive(os.fdopen(os.dup(self._fd), "rb"), self.status.st_size, path)
         except BaseException:
             os.close(self._fd)
             raise
+        self.manifest = self._archive.manifest
 
     def __enter__(self) -> Self:
         return self
@@ -121,49 +138,80 @@ class TapFile:
 
     def image(self) -> TapImage:
         """Read all members, each checked against the manifest's size and digest."""
+        return self._archive.image()
+
+
+class _Archive:
+    """A tap's zip, whose manifest was read.
+
+    :param size: in bytes.
+    """
+
+    def __init__(self, stream: BinaryIO, size: int, subject: str) -> None:
+        self._subject, self._size = subject, size
+        self._stream = stream
+        try:
+            self._archive = _open_zip(stream, size, subject)
+            self.manifest = self._read_manifest()
+        except BaseException:
+            stream.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._archive.close()
+        self._stream.close()
+
+    def image(self) -> TapImage:
         return TapImage(self.manifest, {member.name: self._member(member) for member in self.manifest.members})
 
     def _read_manifest(self) -> Manifest:
         names = self._archive.namelist()
         if not names or names[0] != MEMBER:
-            raise TapDamagedError(self.path, "not a tap: its first member is not manifest.json")
+            raise TapDamagedError(self._subject, "not a tap: its first member is not manifest.json")
         info = self._archive.getinfo(MEMBER)
         if info.file_size > MANIFEST_MAX:
-            raise TapDamagedError(self.path, f"its manifest is larger than {MANIFEST_MAX} bytes")
+            raise TapDamagedError(self._subject, f"its manifest is larger than {MANIFEST_MAX} bytes")
         if len(set(names)) != len(names):
-            raise TapDamagedError(self.path, "a member stands in it twice")
+            raise TapDamagedError(self._subject, "a member stands in it twice")
         try:
             manifest = parse(self._bytes(info))
         except SchemaError as error:
-            raise SchemaError(f"{self.path}: {error.subject}", error.reason, error.remedy) from None
+            error.within(self._subject)
+            raise
         unpacked = sum(member.size for member in manifest.members)
-        if unpacked > max(BOMB_MIN, BOMB_RATIO * self.status.st_size):
-            raise TapDamagedError(self.path, f"its {self.status.st_size} bytes claim to unpack to {unpacked}")
+        if unpacked > max(BOMB_MIN, BOMB_RATIO * self._size):
+            raise TapDamagedError(self._subject, f"its {self._size} bytes claim to unpack to {unpacked}")
         listed = {MEMBER} | {member.name for member in manifest.members}
         for name in set(names) ^ listed:
             fact = "is listed but missing" if name in listed else "is not listed in its manifest"
-            raise TapDamagedError(self.path, f"member {name!a} {fact}")
+            raise TapDamagedError(self._subject, f"member {name!a} {fact}")
         return manifest
 
     def _member(self, member: Member) -> bytes:
         info = self._archive.getinfo(member.name)
         if info.file_size != member.size:
-            raise TapDamagedError(self.path, f"{member.name} has {info.file_size} bytes, not {member.size}")
+            raise TapDamagedError(self._subject, f"{member.name} has {info.file_size} bytes, not {member.size}")
         data = self._bytes(info)
         if hashlib.sha256(data).hexdigest() != member.sha256:
-            raise TapDamagedError(self.path, f"{member.name} was altered: its digest is not the manifest's")
+            raise TapDamagedError(self._subject, f"{member.name} was altered: its digest is not the manifest's")
         return data
 
     def _bytes(self, info: zipfile.ZipInfo) -> bytes:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise TapDamagedError(self.path, f"{info.filename!a} is packed in a way that no tap is")
+            raise TapDamagedError(self._subject, f"{info.filename!a} is packed in a way that no tap is")
         try:
             with self._archive.open(info) as stream:
                 data = stream.read(info.file_size + 1)
         except _ALTERED as error:
-            raise TapDamagedError(self.path, f"{info.filename!a} was altered ({error})") from error
+            raise TapDamagedError(self._subject, f"{info.filename!a} was altered ({error})") from error
         if len(data) != info.file_size:
-            raise TapDamagedError(self.path, f"{info.filename} is not of the size that it states")
+            raise TapDamagedError(self._subject, f"{info.filename} is not of the size that it states")
         return data
 
 
@@ -188,15 +236,15 @@ def open_tap(path: str) -> int:
     return fd
 
 
-def _open_archive(path: str, fd: int) -> zipfile.ZipFile:
-    size = os.fstat(fd).st_size
-    head = os.pread(fd, 4, 0)
+def _open_zip(stream: BinaryIO, size: int, subject: str) -> zipfile.ZipFile:
+    stream.seek(0)
+    head = stream.read(4)
     if size == 0:
-        raise TapDamagedError(path, "empty")
+        raise TapDamagedError(subject, "empty")
     if head != _ZIP:
         fact = "an empty zip" if head == _EMPTY_ZIP else "it does not begin as a tap does"
-        raise TapDamagedError(path, f"not a tap: {fact}")
+        raise TapDamagedError(subject, f"not a tap: {fact}")
     try:
-        return zipfile.ZipFile(os.fdopen(os.dup(fd), "rb"))
+        return zipfile.ZipFile(stream)
     except _ALTERED as error:
-        raise TapDamagedError(path, f"cut off or altered: no whole directory at its end ({size} bytes)") from error
+        raise TapDamagedError(subject, f"cut off or altered: no whole directory at its end ({size} bytes)") from error

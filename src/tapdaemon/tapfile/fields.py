@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-# C0, DEL, C1, the line separators of Unicode, and lone surrogates: none belongs in a unit, a terminal or a log line.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""C0, DEL, C1, the line separators of Unicode, and lone surrogates: none belongs in a unit, a terminal, a log line."""
 TEXT_MAX = 4096
 LIST_MAX = 100_000
 
@@ -110,7 +110,7 @@ USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\$?\Z")
 def text(value: Any, where: str, maximum: int = TEXT_MAX) -> str:
     if not isinstance(value, str) or len(value) > maximum:
         raise _wrong(where, f"a text of at most {maximum} characters", value)
-    if _CONTROL.search(value):
+    if CONTROL.search(value):
         raise _wrong(where, "a text without control characters", value)
     return value
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tapdaemon.errors import TapDamagedError
+from tapdaemon.tapfile.nodes import Group, Made, Name
 from tapdaemon.tapfile.source import ROOTS
-from tapdaemon.tapfile.symbols import Group, Made, Name
 
 
 def parse(text: str) -> list[Any]:

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tapdaemon.tapfile.symbols import Group, Made, Name
+from tapdaemon.tapfile.nodes import Group, Made, Name, parts, shared
 
 HEADER = "# tapdaemon source 1\n"
 ROOTS = ("application", "names")
@@ -46,7 +46,7 @@ class _Writer:
         for label, root in self._queue:
             if isinstance(root, (Group, Made)):
                 self._labels[id(root)] = label
-        self._shared = _shared(roots)
+        self._shared = shared(roots)
 
     def assignments(self) -> list[tuple[str, str]]:
         """Label and expression of each, in the order in which they are reached."""
@@ -60,14 +60,14 @@ class _Writer:
         if not isinstance(node, (Group, Made)):
             return _plain(node)
         known = self._labels.get(id(node))
-        if known is None and (id(node) in self._shared or (depth > _DEEP and _parts(node))):
+        if known is None and (id(node) in self._shared or (depth > _DEEP and parts(node))):
             known = self._labels[id(node)] = self._label(node)
             self._queue.append((known, node))
         return known or self._expression(node, depth)
 
     def _label(self, node: Any) -> str:
-        kind = node.kind if isinstance(node, Group) else _class(node)
-        word = re.sub(r"\W", "_", kind.rpartition(".")[2]).lower() or "object"
+        kind = node.kind or node.callee if isinstance(node, Made) else node.kind
+        word = re.sub(r"\W", "_", str(kind).rpartition(".")[2]).lower() if isinstance(kind, (Name, str)) else "object"
         self._counts[word] += 1
         return f"{word}_{self._counts[word]}"
 
@@ -141,14 +141,6 @@ def _plain(value: Any) -> str:
     return repr(value)
 
 
-def _class(node: Made) -> str:
-    arguments = node.arguments.items if isinstance(node.arguments, Group) else []
-    callee = node.callee
-    if isinstance(callee, Name) and callee.name == "new" and arguments and isinstance(arguments[0], Name):
-        callee = arguments[0]
-    return str(callee) if isinstance(callee, Name) else "object"
-
-
 def _is_attributes(state: Any) -> bool:
     """Whether a state can stand as keywords."""
     if not isinstance(state, Group) or state.kind != "dict":
@@ -157,26 +149,3 @@ def _is_attributes(state: Any) -> bool:
     return len(set(map(str, names))) == len(names) and all(
         isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name) for name in names
     )
-
-
-def _parts(node: Any) -> list[Any]:
-    """The nodes below a node."""
-    if isinstance(node, Group):
-        return [part for pair in node.items for part in pair] if node.kind == "dict" else node.items
-    if isinstance(node, Made):
-        pairs = [part for pair in node.pairs for part in pair]
-        return [node.callee, node.arguments, node.keywords, *node.appended, *pairs, *node.states, node.setter]
-    return []
-
-
-def _shared(roots: Iterable[Any]) -> set[int]:
-    """The containers and objects that are reached more than once."""
-    seen: Counter[int] = Counter()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if isinstance(node, (Group, Made)):
-            seen[id(node)] += 1
-            if seen[id(node)] == 1:
-                stack += _parts(node)
-    return {number for number, count in seen.items() if count > 1}

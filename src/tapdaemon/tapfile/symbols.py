@@ -10,66 +10,10 @@ from __future__ import annotations
 import io
 import pickletools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from tapdaemon.errors import TapDamagedError
-
-Atom = (type(None), bool, int, float, complex, str, bytes)
-"""What a node may be beside the classes below: a value of Python's own that cannot do anything."""
-
-
-@dataclass(eq=False)
-class Name:
-    """A module's attribute, as it is named: a class, a function."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(eq=False)
-class Group:
-    """A list, tuple, dict, set, frozenset or bytearray.
-
-    :param items: of a dict pairs.
-    """
-
-    kind: str
-    items: list[Any] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class Made:
-    """An object: what is called to make it, and what is put into it afterwards.
-
-    :param new: whether `callee` is a class whose __new__ alone is called.
-    :param states: what BUILD sets, usually one dict of attributes.
-    :param setter: what is called with the object and its last state, where that is not BUILD's.
-    :param appended: to a kind of list.  pairs: of a kind of dict.
-    """
-
-    callee: Any
-    arguments: Any
-    new: bool = False
-    keywords: Any = None
-    states: list[Any] = field(default_factory=list)
-    appended: list[Any] = field(default_factory=list)
-    pairs: list[tuple[Any, Any]] = field(default_factory=list)
-    setter: Any = None
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """The attributes that its states set, as far as they are plain dicts."""
-        found: dict[str, Any] = {}
-        for state in self.states:
-            parts = state.items if isinstance(state, Group) and state.kind == "tuple" else [state]
-            for part in parts:
-                if isinstance(part, Group) and part.kind == "dict":
-                    found |= {name: value for name, value in part.items if isinstance(name, str)}
-        return found
+from tapdaemon.tapfile.nodes import Group, Made, Name
 
 
 class _Mark:

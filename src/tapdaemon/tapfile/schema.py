@@ -1,0 +1,187 @@
+"""Reads a manifest: every value of it typed and bounded here, once for everyone.
+
+It opens no file, and believes nothing of what a manifest says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tapdaemon.errors import SchemaError
+from tapdaemon.tapfile import fields
+from tapdaemon.tapfile.fields import Reader
+from tapdaemon.tapfile.manifest import (
+    CIPHERS,
+    DERIVATIONS,
+    KINDS,
+    MEMBER,
+    REASONS,
+    SCHEMA,
+    SEALED,
+    STYLES,
+    Lineage,
+    Listen,
+    Manifest,
+    Member,
+    Needs,
+    Process,
+    Recipe,
+    Seal,
+    Service,
+    Step,
+    payload_name,
+)
+
+_SALT = re.compile(r"(?:[0-9a-f]{2}){16,64}\Z")
+_NONCE = re.compile(r"[0-9a-f]{24}\Z")
+
+
+def parse(data: bytes) -> Manifest:
+    """Read a manifest.
+
+    :raises SchemaError: it is not JSON, of another schema version, or a value is out of its type or bounds.
+    """
+    try:
+        value = json.loads(data, object_pairs_hook=_no_doubles)
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(MEMBER, f"not JSON ({error})") from None
+    root = Reader(value, "")
+    version = root.integer("tap", 1, 2**31)
+    if version != SCHEMA:
+        raise SchemaError(
+            MEMBER,
+            f"schema version {version} is not the version {SCHEMA} that this tapdaemon reads",
+            "run it with the tapdaemon that wrote it, or make it again with mktap",
+        )
+    manifest = Manifest(
+        process=_process(root.child("process")),
+        style=root.choice("style", STYLES),
+        members=root.items("members", _member),
+        services=root.items("services", _service),
+        needs=_needs(root.child("needs")),
+        recipe=_recipe(root.child("recipe")) if root.has("recipe") else None,
+        keeps=root.choice("keeps", ("graph", "recipe")),
+        forced=root.texts("forced") if root.has("forced") else (),
+        lineage=_lineage(root.child("lineage")),
+        seal=_seal(root.child("seal")) if root.has("seal") else None,
+    )
+    _check_members(manifest)
+    return manifest
+
+
+def _check_members(manifest: Manifest) -> None:
+    names = [member.name for member in manifest.members]
+    if len(set(names)) != len(names):
+        raise SchemaError("members", "a member is listed twice")
+    if manifest.seal is not None:
+        if names != [SEALED]:
+            raise SchemaError("members", f"a sealed tap has one, {SEALED}")
+    elif payload_name(manifest.style) not in names:
+        raise SchemaError("members", f"{payload_name(manifest.style)} is not among them")
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return value
+
+
+def _process(reader: Reader) -> Process:
+    return Process(reader.text("name", 255), reader.identity("uid"), reader.identity("gid"))
+
+
+def _member(value: Any, where: str) -> Member:
+    reader = Reader(value, where)
+    name = reader.text("name", 1024)
+    parts = name.split("/")
+    if "" in parts or "." in parts or ".." in parts or "\\" in name:
+        raise SchemaError(where, f"{name!a} is no relative path inside the tap")
+    return Member(name, reader.integer("size", 0, 2**40), reader.pattern("sha256", fields.SHA256, "a SHA-256 in hex"))
+
+
+def _service(value: Any, where: str) -> Service:
+    reader = Reader(value, where)
+    return Service(reader.text("path"), reader.text("type"))
+
+
+def _listen(value: Any, where: str) -> Listen:
+    reader = Reader(value, where)
+    kind = reader.choice("kind", KINDS)
+    service = reader.text("service")
+    backlog = reader.integer("backlog", 0, 2**31 - 1)
+    if kind.startswith("unix"):
+        path = reader.path("path")
+        return Listen(kind, service, path=path, mode=reader.integer("mode", 0, 0o777), backlog=backlog)
+    host = _ip_address(reader, 6 if kind.endswith("6") else 4)
+    return Listen(kind, service, host=host, port=reader.integer("port", 0, 65535), backlog=backlog)
+
+
+def _ip_address(reader: Reader, version: int) -> str:
+    # socket rather than ipaddress: it is loaded anyway where it matters, and knows scoped addresses.
+    import socket
+
+    host = reader.text("host", 255)
+    try:
+        socket.inet_pton(socket.AF_INET6 if version == 6 else socket.AF_INET, host.partition("%")[0])  # noqa: PLR2004
+    except OSError:
+        raise SchemaError(f"{reader.where}.host", f"{host!a} is no IPv{version} address") from None
+    return host
+
+
+def _needs(reader: Reader) -> Needs:
+    return Needs(
+        listen=reader.items("listen", _listen),
+        files=reader.items("files", fields.path),
+        writable=reader.items("writable", fields.path) if reader.has("writable") else (),
+        distributions=reader.mapping("distributions"),
+        modules=reader.texts("modules"),
+        orphans=reader.texts("orphans") if reader.has("orphans") else (),
+    )
+
+
+def _step(value: Any, where: str) -> Step:
+    reader = Reader(value, where)
+    return Step(reader.text("maker", 255), reader.texts("arguments"))
+
+
+def _recipe(reader: Reader) -> Recipe:
+    return Recipe(reader.items("steps", _step), reader.optional_text("python"), reader.path("folder"))
+
+
+def _lineage(reader: Reader) -> Lineage:
+    def content(value: Any, where: str) -> str:
+        text = fields.text(value, where)
+        if text and not fields.SHA256.match(text):
+            raise SchemaError(where, f"{text!a} is no SHA-256 in hex")
+        return text
+
+    return Lineage(
+        reason=reader.choice("reason", REASONS),
+        likeness=content(reader.text("likeness"), f"{reader.where}.likeness"),
+        base=content(reader.text("base"), f"{reader.where}.base"),
+        keeps=reader.items("keeps", content),
+        moved=reader.texts("moved"),
+        generation=reader.integer("generation", 0, 2**53),
+        time=reader.integer("time", 0, 2**40),
+        writer=reader.text("writer", 255),
+    )
+
+
+def _seal(reader: Reader) -> Seal:
+    """Bounded, so that nobody's file makes scrypt take all memory: at most 1 GiB, and 16 times what we write."""
+    found = Seal(
+        n=reader.integer("n", 2, 2**20),
+        r=reader.integer("r", 1, 8),
+        p=reader.integer("p", 1, 4),
+        salt=reader.pattern("salt", _SALT, "16 to 64 bytes in hex"),
+        nonce=reader.pattern("nonce", _NONCE, "12 bytes in hex"),
+        cipher=reader.choice("cipher", CIPHERS),
+        derivation=reader.choice("derivation", DERIVATIONS),
+    )
+    if found.n & (found.n - 1):
+        raise SchemaError(f"{reader.where}.n", f"{found.n} is no power of two")
+    return found
