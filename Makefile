@@ -19,7 +19,7 @@ STAMP := $(VENV)/.tests
 $(RUNS): pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install -q -e '.[tls,title]'
+	$(BIN)/python -m pip install -q -e '.[tls,title,seal]'
 	touch $@
 
 $(STAMP): $(RUNS)

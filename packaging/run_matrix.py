@@ -87,7 +87,7 @@ def run(version: str, pins: list[str]) -> tuple[str, bool | None, str]:
         commands = (
             [python, "-m", "venv", "--clear", folder],
             [folder / "bin/python", "-m", "pip", "install", "-q", "--upgrade", "pip>=25.1"],
-            [folder / "bin/python", "-m", "pip", "install", "-q", "-e", ".[tls,title]", "--group", "test", *pins],
+            [folder / "bin/python", "-m", "pip", "install", "-q", "-e", ".[tls,title,seal]", "--group", "test", *pins],
         )
         for command in commands:
             done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)

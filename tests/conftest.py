@@ -30,6 +30,23 @@ class Table:
         self.title, self.header = title, header
         self.rows: list[list[object]] = []
 
+    def add(self, row: list[object], key: int | None) -> None:
+        """A row; with a key, its empty cells are filled in the row that begins with the same cells."""
+        known = [one for one in self.rows if key is not None and one[:key] == row[:key]]
+        for one in known:
+            one[:] = [new if new != "" else old for old, new in zip(one, row, strict=True)]
+        if not known:
+            self.rows.append(row)
+
+    def _kept(self) -> list[str]:
+        """The page's rows of other versions of Twisted: another run has written those."""
+        column = next((self.header.index(name) for name in ("Twisted", "run under") if name in self.header), None)
+        if column is None or not self.path.exists():
+            return []
+        ours = {str(row[column]) for row in self.rows}
+        lines = [line for line in self.path.read_text().splitlines() if line.startswith("| ")][2:]
+        return [line for line in lines if line.split("|")[column + 1].strip() not in ours]
+
     def write(self) -> None:
         day = dt.datetime.now(dt.UTC).date()
         versions = (
@@ -42,6 +59,7 @@ class Table:
             "",
             "| " + " | ".join(self.header) + " |",
             "|" + " --- |" * len(self.header),
+            *self._kept(),
             *("| " + " | ".join(map(str, row)) + " |" for row in self.rows),
         ]
         self.path.write_text("\n".join(lines) + "\n")
@@ -54,8 +72,8 @@ _TABLES: dict[str, Table] = {}
 def table():
     """Add a row to a page of docs/; pages are written by a soak only."""
 
-    def add(name: str, title: str, header: list[str], row: list[object]) -> None:
-        _TABLES.setdefault(name, Table(name, title, header)).rows.append(row)
+    def add(name: str, title: str, header: list[str], row: list[object], *, key: int | None = None) -> None:
+        _TABLES.setdefault(name, Table(name, title, header)).add(row, key)
 
     return add
 

@@ -132,6 +132,12 @@ class PrivilegeError(TapError):
     status = EX_NOPERM
 
 
+class UnavailableError(TapError):
+    """A package or program that is not installed here, and that what was asked for needs."""
+
+    status = EX_UNAVAILABLE
+
+
 class AddressError(TapError):
     """A listen address that could not be bound."""
 

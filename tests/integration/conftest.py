@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from counting import COUNTER_TAC
 
 LIMIT = 20.0
 """Seconds after which a thing that should have happened has not."""
@@ -93,6 +94,13 @@ def mktap(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = None) 
     """Make a tap; its closing line."""
     done = run("mktap", *arguments, cwd=cwd, env=env)
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def ok(name: str, *arguments: str | Path, cwd: Path) -> str:
+    """Run one of the commands, which is to succeed; what it prints."""
+    done = run(name, *arguments, cwd=cwd)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
@@ -209,3 +217,20 @@ def built_twice(tap: Path, arguments: Sequence[str | Path], names: Sequence[str]
         digests.add(tuple(hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names))
         time.sleep(1.1)
     return digests
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def counter(tmp_path: Path, port: int):
+    """Make counter.tap anew; with other values on request."""
+
+    def make(*options: str, greeting: bytes = b"hello", port: int = port) -> str:
+        (tmp_path / "counter.tac").write_text(COUNTER_TAC.format(port=port, greeting=greeting))
+        return mktap(*options, "-y", "counter.tac", cwd=tmp_path)
+
+    make()
+    return make

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
 import time
@@ -14,66 +13,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from counting import ask, manifest, one_round
 
 from conftest import LIMIT, free_port, mktap, run
-
-COUNTER_TAC = """
-from twisted.application import service, strports
-from twisted.internet import protocol
-
-class Counter(protocol.Protocol):
-    def dataReceived(self, data):
-        self.factory.count += 1
-        if data == b"spoil":
-            self.factory.spoilt = (byte for byte in b"a generator")
-        self.transport.write(b"%d %s" % (self.factory.count, self.factory.greeting))
-
-class CounterFactory(protocol.Factory):
-    protocol = Counter
-    count = 0
-    greeting = {greeting!r}
-
-application = service.Application("counter")
-factory = CounterFactory()
-factory.greeting = {greeting!r}
-strports.service("tcp:{port}:interface=127.0.0.1", factory).setServiceParent(application)
-"""
-
-
-def ask(port: int, data: bytes = b"+") -> bytes:
-    with socket.create_connection(("127.0.0.1", port), 10) as client:
-        client.sendall(data)
-        return client.recv(100)
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def counter(tmp_path: Path, port: int):
-    """Make counter.tap anew; with other values on request."""
-
-    def make(*options: str, greeting: bytes = b"hello", port: int = port) -> str:
-        (tmp_path / "counter.tac").write_text(COUNTER_TAC.format(port=port, greeting=greeting))
-        return mktap(*options, "-y", "counter.tac", cwd=tmp_path)
-
-    make()
-    return make
-
-
-def manifest(path: Path) -> dict:
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read("manifest.json"))
-
-
-def one_round(tapd, port: int, *options: str, answers: bytes) -> str:
-    """Start, ask once, stop; the log."""
-    server = tapd(*options, "counter.tap")
-    assert ask(port) == answers
-    assert server.stop() == 0, server.log
-    return server.log
 
 
 def test_what_changed_is_kept(tmp_path, counter, port, tapd):

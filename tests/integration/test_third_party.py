@@ -12,7 +12,7 @@ import zipfile
 
 import pytest
 from third_party import THIRD_PARTY
-from variants import Here
+from variants import Here, comes_back
 
 from conftest import free_port, mktap
 
@@ -40,12 +40,7 @@ def test_it_runs_and_comes_back(name, tmp_path, tapd, table, unchanged):
     folder = os.getcwd() if "-y" in arguments else tmp_path
     env = {name: os.environ[name] for name in ("GRAPHITE_ROOT",) if name in os.environ}
     mktap("-o", tmp_path / "app.tap", *arguments, cwd=folder, env=env)
-    for here.rounds in range(2):
-        server = tapd("app.tap", env=env)
-        one.talk(here)
-        assert server.stop() == 0, server.log
-        assert "tapd#critical" not in server.log, server.log
-        assert ("resumed" in server.log) == (here.rounds > 0), server.log
+    comes_back(tapd, one.talk, here, "app.tap", env=env)
     with zipfile.ZipFile(tmp_path / "app.tap") as archive:
         manifest = json.loads(archive.read("manifest.json"))
     forced = "; ".join(manifest["forced"])[:200].replace("|", "/")

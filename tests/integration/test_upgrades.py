@@ -12,7 +12,7 @@ import subprocess
 import pytest
 import twisted
 from packaging.version import Version
-from variants import VARIANTS, Here
+from variants import VARIANTS, Here, comes_back
 
 from conftest import clean_environment, free_port
 
@@ -39,11 +39,6 @@ def test_a_tap_of_another_twisted(name, python, tmp_path, tapd, table):
     env = clean_environment(PYTHONPATH=str(tmp_path))
     made = [python, "-P", "-m", "tapdaemon.cli.mktap", "-o", "app.tap", *map(str, arguments)]
     subprocess.run(made, cwd=tmp_path, env=env, check=True, capture_output=True)
-    for here.rounds in range(2):
-        server = tapd("app.tap")
-        variant.talk(here)
-        assert server.stop() == 0, server.log
-        assert "tapd#critical" not in server.log, server.log
-        assert ("resumed" in server.log) == (here.rounds > 0), server.log
+    comes_back(tapd, variant.talk, here, "app.tap")
     header = ["made under", "run under", "variant", "serves, and is resumed"]
     table("upgrades", "Taps of another Twisted", header, [there, twisted.__version__, name, "yes"])

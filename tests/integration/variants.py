@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 LOOPBACK = "127.0.0.1"
 LIMIT = 10
@@ -62,6 +63,20 @@ class Variant:
 
 
 VARIANTS: dict[str, Variant] = {}
+
+
+def comes_back(start: Callable[..., Any], talk: Callable[[Here], None], here: Here, *arguments: str, **more) -> None:
+    """From its tap, and from the snapshot of that: each time a client gets its answer, and it stops as it should.
+
+    :param start: the fixture `tapd`.
+    :param arguments: of tapd, with the tap.
+    """
+    for here.rounds in range(2):
+        server = start(*arguments, **more)
+        talk(here)
+        assert server.stop() == 0, server.log
+        assert "tapd#critical" not in server.log, server.log
+        assert ("resumed" in server.log) == (here.rounds > 0), server.log
 
 
 def variant(name: str, talk: Callable[[Here], None], *, state: bool = False, since: str = "22.4"):

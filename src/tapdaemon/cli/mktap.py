@@ -72,6 +72,8 @@ class MakerCommands(click.Group):
 @click.option("--no-include", is_flag=True, help="Leave the application's own modules out of the tap.")
 @click.option("--no-check", is_flag=True, help="Do not load the tap in a fresh process to see what it lacks.")
 @click.option("--writable", metavar="FOLDER", multiple=True, help="A folder that it writes, beside its state folder.")
+@click.option("-e", "--encrypted", is_flag=True, help="Seal it with a passphrase, which is asked for.")
+@click.option("--passphrase-file", metavar="FILE", help="Seal it with the passphrase in this file.")
 @click.option("--rebuild", metavar="TAP", help="Make this tap anew, from its recipe.")
 @click.option("--keep-state", metavar="TAP", help="Go on from the snapshots of this tap.")
 @click.option("-p", "--progress", is_flag=True, help="Say each step.")
@@ -114,7 +116,7 @@ def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]
         raise UsageError("-a and -y", "both name an application to begin with", "give one")
     if options["rebuild"] and (maker or options["append"] or options["python"]):
         raise UsageError("--rebuild", "the tap's recipe says what is made", "give no maker, no -a and no -y")
-    request = making.Request(maker=maker, arguments=arguments, **_given(options))
+    request = making.Request(maker=maker, arguments=arguments, **_given(options), passphrase=_passphrase(options))
     made = making.make(request, os.environ, _say if progress else _quiet)
     for warning in made.warnings:
         click.echo(f"mktap: warning: {printable(warning)}", err=True)
@@ -123,9 +125,17 @@ def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The request's own words: -a with a maker writes back to the tap that it appends to."""
-    if options["append"] and options["output"] is None:
-        options = options | {"output": options["append"]}
-    return options
+    given = {name: value for name, value in options.items() if name not in ("encrypted", "passphrase_file")}
+    return given | ({"output": given["append"]} if given["append"] and given["output"] is None else {})
+
+
+def _passphrase(options: dict[str, Any]) -> bytes | None:
+    path = options["passphrase_file"]
+    if not options["encrypted"] and path is None:
+        return None
+    from tapdaemon.tapfile.passphrase import find
+
+    return find("the new tap", path, "", new=True)
 
 
 def _begin_log() -> None:

@@ -31,7 +31,9 @@ def run_click(program: str, command: click.Command) -> None:
     import click
 
     try:
-        command.main(prog_name=program, standalone_mode=False)
+        ended = command.main(prog_name=program, standalone_mode=False)
+        if isinstance(ended, int) and ended:
+            sys.exit(ended)  # click hands over the status of its Exit
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except getattr(click.exceptions, "NoArgsIsHelpError", ()) as error:  # since click 8.2; before, help and 0

@@ -16,7 +16,7 @@ from tapdaemon.pack import tools
 from tapdaemon.pack.build import Built
 from tapdaemon.pack.package import Package
 from tapdaemon.pack.request import Prepared, Request, Words, git_user, prepare
-from tapdaemon.tapfile import folders
+from tapdaemon.tapfile import folders, kinds
 
 TYPES = ("tap", "source", "python")
 NOBODY = "Nobody <nobody@localhost>"
@@ -131,14 +131,9 @@ def the_tap(given: dict[str, Any], program: str) -> Iterator[str]:
 
 def _from_tas(path: str, output: str) -> str:
     """A tap of a .tas as stock sob writes it, which is a program and runs as one."""
-    from tapdaemon.persist import save
-    from tapdaemon.run.source import RawSource
+    from tapdaemon.persist import converting
 
-    source = RawSource(path, "tas", os.geteuid(), aot=True)
-    try:
-        save(source.load(), output)
-    finally:
-        source.close()
+    converting.convert(converting.Request(path, output, kinds.STOCK_SOURCE), os.environ)
     return output
 
 

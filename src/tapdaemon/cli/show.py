@@ -22,7 +22,8 @@ def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
     yield _row("tap", f"{path} ({size} bytes)")
     yield _row("application", process.name)
     yield _row("runs as", _identity(process.uid, process.gid))
-    yield _row("keeps", f"{manifest.keeps}, in style {manifest.style}")
+    sealed = "" if manifest.seal is None else f"; sealed with {manifest.seal.cipher}, so most of it does not show here"
+    yield _row("keeps", f"{manifest.keeps}, in style {manifest.style}{sealed}")
     yield from _rows("for", manifest.forced)
     yield from _rows("services", _services(manifest))
     yield from _rows("listens on", (listen.address for listen in manifest.needs.listen))

@@ -8,8 +8,8 @@ import os
 import click
 
 from tapdaemon.cli.reporting import printable, run_click
-from tapdaemon.errors import CannotCreateError, TapDamagedError, TapError, os_reason
-from tapdaemon.tapfile import folders
+from tapdaemon.errors import CannotCreateError, TapError, os_reason
+from tapdaemon.tapfile import folders, graphs
 from tapdaemon.tapfile.container import TapFile
 from tapdaemon.tapfile.manifest import dump
 
@@ -20,26 +20,36 @@ Examples:
   tapctl show web             the installed tap NAME
   tapctl show ./web.tap       a file: its path has a / or ends in .tap
   tapctl unit web             what systemd is told of it
+  tapctl edit ./web.tap       its graph, in $EDITOR
+  tapctl diff web.tap /var/lib/tap/web/web-shutdown.tap
 """
+
+
+_PASSPHRASE = click.option("--passphrase-file", metavar="FILE", help="Where the passphrase of a sealed tap is.")
 
 
 @click.group(epilog=EPILOG)
 @click.version_option(package_name="tapdaemon", prog_name="tapctl")
 def command() -> None:
-    """Look at taps, and at the state of their units."""
+    """Look at taps and at the state of their units, compare them, edit them.  Nothing of a tap is run."""
 
 
 @command.command()
 @click.argument("tap")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--graph", is_flag=True, help="The saved objects, which are read without making any.")
-def show(tap: str, *, as_json: bool, graph: bool) -> None:
+@_PASSPHRASE
+def show(tap: str, *, as_json: bool, graph: bool, passphrase_file: str | None) -> None:
     """Print what TAP holds, from its manifest; with --graph, its saved objects.  Nothing in it is run."""
     from tapdaemon.cli.show import page
 
     path = locate(tap)
     if graph:
-        _show_graph(path, as_json=as_json)
+        from tapdaemon.cli.graph import table, tree
+        from tapdaemon.cli.opening import opened
+
+        root = graphs.roots(opened(path, passphrase_file).image, path)[0]
+        click.echo(json.dumps(table(root), indent=1) if as_json else printable(tree(root)))
         return
     with TapFile(path, None) as file:
         if as_json:
@@ -49,17 +59,40 @@ def show(tap: str, *, as_json: bool, graph: bool) -> None:
             click.echo(page(path, file.status.st_size, file.manifest))
 
 
-def _show_graph(path: str, *, as_json: bool) -> None:
-    from tapdaemon.cli.graph import table, tree
-    from tapdaemon.tapfile import parsing, symbols
+@command.command()
+@click.argument("first", metavar="TAP")
+@click.argument("second", metavar="TAP")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@_PASSPHRASE
+def diff(first: str, second: str, *, as_json: bool, passphrase_file: str | None) -> None:
+    """Print what differs between two taps, by path through the tree: a base and its shutdown snapshot, say.
 
-    with TapFile(path, None) as file:
-        payload, style = file.image().payload, file.manifest.style
-    try:
-        root = (symbols.read(payload) if style == "pickle" else parsing.parse(payload.decode()))[0]
-    except TapError as error:
-        raise TapDamagedError(path, error.reason) from error
-    click.echo(json.dumps(table(root), indent=1) if as_json else printable(tree(root)))
+    Exits with 0 if nothing does, with 1 if something does, as diff(1).
+    """
+    from tapdaemon.cli.diff import changes, page
+    from tapdaemon.cli.opening import opened
+
+    paths = locate(first), locate(second)
+    one, other = (opened(path, passphrase_file).image for path in paths)
+    found = changes(one, other, paths)
+    text = json.dumps([one._asdict() for one in found], indent=1) if as_json else printable(page(found, paths))
+    if text:
+        click.echo(text)
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+@command.command()
+@click.argument("tap")
+@_PASSPHRASE
+def edit(tap: str, *, passphrase_file: str | None) -> None:
+    """Open TAP's graph as text in your editor ($VISUAL, $EDITOR), and write back a tap that verifies, or nothing.
+
+    Stop its unit before you edit a snapshot: a running application writes it anew when it stops.
+    """
+    from tapdaemon.cli.edit import edit as edit_tap
+
+    click.echo(printable(edit_tap(locate(tap), passphrase_file)))
 
 
 def locate(tap: str) -> str:

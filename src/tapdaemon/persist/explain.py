@@ -6,8 +6,9 @@ It follows the same rules as the pickler, so it asks what the pickler asked.  It
 from __future__ import annotations
 
 import copyreg
+import pickle
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from tapdaemon.persist.functions import NoNameError, reduce_function
 from tapdaemon.persist.references import CannotSaveError, check_class, rule_for
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, type(Ellipsis), type(NotImplemented))
-_DEFAULT_REMEDY = "drop it in __getstate__ and make it again in startService"
+DEFAULT_REMEDY = "drop it in __getstate__ and make it again in startService"
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,12 @@ class _Step:
     way: str
 
 
-def unsavable(application: Any) -> list[str]:
-    """One line for each object that cannot be saved: path → way: type: reason; remedy."""
+def unsavable(application: Any, reduction: Callable[[Any], Any] | None = None) -> list[str]:
+    """One line for each object that cannot be saved: path → way: type: reason; remedy.
+
+    :param reduction: what is asked of each object in place of our own rules.
+    """
+    reduced = reduction or _reduction
     services = list(walk(application))
     ours = {id(node.service) for node in services}
     seen: set[int] = set()
@@ -44,13 +49,13 @@ def unsavable(application: Any) -> list[str]:
             seen.add(id(step.value))
             keep.append(step.value)
             try:
-                stack.extend(reversed(list(_children(step))))
+                stack.extend(reversed(list(_children(step, reduced))))
             except Exception as error:  # noqa: BLE001 - whatever a __getstate__ raises is the reason to show
                 lines.append(_line(step, error))
     return lines
 
 
-def _children(step: _Step) -> Iterator[_Step]:
+def _children(step: _Step, reduced: Callable[[Any], Any]) -> Iterator[_Step]:
     value, kind = step.value, type(step.value)
     if kind in _ATOMS:
         return
@@ -61,14 +66,24 @@ def _children(step: _Step) -> Iterator[_Step]:
         for key, item in value.items():
             yield _Step(key, step.path, f"{step.way}{{key}}")
             yield _Step(item, step.path, f"{step.way}[{_brief(key)}]")
-    elif isinstance(value, type):
-        check_class(value)
     else:
-        yield from _parts(step, _reduction(value))
+        yield from _parts(step, reduced(value))
+
+
+def stock_reduction(value: Any) -> Any:
+    """What a pickle without rules asks of an object, in the protocol that `twisted.persisted.sob` writes."""
+    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+        pickle.dumps(value, 2)
+        return ""
+    registered = copyreg.dispatch_table.get(type(value))
+    return registered(value) if registered is not None else value.__reduce_ex__(2)
 
 
 def _reduction(value: Any) -> Any:
     kind = type(value)
+    if isinstance(value, type):
+        check_class(value)
+        return ""
     rule = reduce_function if isinstance(value, types.FunctionType) else rule_for(kind)
     reduction = NotImplemented if rule is None else rule(value)
     if reduction is not NotImplemented:
@@ -101,7 +116,7 @@ def _line(step: _Step, error: Exception) -> str:
     way = f"{step.path} → {step.way}" if step.way else step.path
     if isinstance(error, NoNameError):
         return f"{way}: {error}"
-    what = str(error) if isinstance(error, CannotSaveError) else f"{_first(error)}; {_DEFAULT_REMEDY}"
+    what = str(error) if isinstance(error, CannotSaveError) else f"{_first(error)}; {DEFAULT_REMEDY}"
     return f"{way}: {qualified(type(step.value))}: {what}"
 
 

@@ -16,6 +16,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from tapdaemon.errors import UnloadableError
+from tapdaemon.tapfile.container import TapImage
 
 # Of these modules every class and function is harmless: they compute, and do nothing else.
 SAFE_MODULES = frozenset(
@@ -116,6 +117,11 @@ class Gate:
             elif home != module:
                 self.check_module(home, getattr(found, "__qualname__", name))
         return found
+
+
+def needed_by(image: TapImage) -> list[str]:
+    """The modules that a tap lists, those in its code/ among them."""
+    return [*image.manifest.needs.modules, *(place.partition("/")[0].removesuffix(".py") for place in image.code)]
 
 
 _GATE: ContextVar[Gate | None] = ContextVar("gate", default=None)

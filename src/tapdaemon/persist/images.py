@@ -14,7 +14,7 @@ import tapdaemon
 from tapdaemon.core import distributions, needs, tree
 from tapdaemon.core.application import is_application
 from tapdaemon.errors import NoApplicationError, TapError, UnloadableError
-from tapdaemon.persist import outside, provenance, styles
+from tapdaemon.persist import gate, outside, provenance, styles
 from tapdaemon.tapfile.container import TapImage, seal_members
 from tapdaemon.tapfile.manifest import Lineage, Manifest, Needs, Process, Recipe, payload_name
 
@@ -122,7 +122,7 @@ def load(image: TapImage, subject: str) -> Any:
     fresh = _fresh(image, subject) if _is_of_other_versions(image) else None
     try:
         with outside.held_back():
-            kept = styles.load(image.payload, image.manifest.style, needed_by(image))
+            kept = styles.load(image.payload, image.manifest.style, gate.needed_by(image))
     except TapError as error:
         error.within(subject)
         raise
@@ -163,11 +163,6 @@ def _fresh(image: TapImage, subject: str) -> Any:
     except TapError as error:
         log.warn("{subject} is of other versions, and cannot be built anew: {error}", subject=subject, error=str(error))
         return None
-
-
-def needed_by(image: TapImage) -> list[str]:
-    """The modules that a tap lists, those in its code/ among them."""
-    return [*image.manifest.needs.modules, *(place.partition("/")[0].removesuffix(".py") for place in image.code)]
 
 
 def _built(manifest: Manifest, states: Any, subject: str) -> Any:

@@ -13,7 +13,7 @@ from twisted.application.service import IProcess, IService
 from tapdaemon.core import code as codes
 from tapdaemon.core import makers
 from tapdaemon.core.application import Application
-from tapdaemon.errors import SchemaError, UnloadableError, UsageError
+from tapdaemon.errors import SchemaError, TapSealedError, UnloadableError, UsageError
 from tapdaemon.persist import images, outside, recipes, redeclare, styles
 from tapdaemon.persist.checking import Check, Verdict
 from tapdaemon.persist.child import stopped_clock
@@ -35,6 +35,7 @@ class Request:
     :param append: a tap to which the maker's service is added.
     :param no_include: leave the application's own modules out, but for those in `include`.
     :param no_check: do not load it in a fresh process to see whether its graph is as good as its recipe.
+    :param passphrase: seals the tap, and opens those that it is made from; None leaves it open.
     :param rebuild: a tap that is made anew from its recipe, whatever became of the classes in its graph.
     :param keep_state: a tap whose snapshots the new one goes on from.
     :param include: modules and package folders that travel in code/.
@@ -55,6 +56,7 @@ class Request:
     keep_state: str | None = None
     no_include: bool = False
     no_check: bool = False
+    passphrase: bytes | None = field(default=None, repr=False)
     rebuild: str | None = None
 
 
@@ -66,6 +68,7 @@ class Made:
     size: int
     image: TapImage
     warnings: tuple[str, ...] = ()
+    is_sealed: bool = False
 
 
 @dataclass
@@ -92,7 +95,7 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
         check = None if request.no_check else children.enter_context(Check())
         likeness = None
         if request.append is None:
-            likeness = children.enter_context(Likeness(lambda: styles.dump(_application(request), request.style)))
+            likeness = children.enter_context(Likeness(lambda: styles.dump(_application(request), "pickle")))
         return _make(request, environ, progress, path, check, likeness)
 
 
@@ -128,14 +131,33 @@ def _make(
         progress("checking it in a fresh process")
         image = _checked(image, check.of(image, alike), request)
     if request.keep_state is not None:
-        image = _keep_state(image, request.keep_state, progress)
+        image = _keep_state(image, request.keep_state, request, progress)
     progress(f"writing {path}")
     try:
-        data = encode(image)
+        data = encode(image if request.passphrase is None else _sealed(image, request.passphrase))
     except SchemaError as error:
         raise UsageError(error.subject, error.reason, "leave it out of the options") from error
     write_whole(path, data)
-    return Made(path, len(data), image, tuple(warnings))
+    return Made(path, len(data), image, tuple(warnings), request.passphrase is not None)
+
+
+def _sealed(image: TapImage, passphrase: bytes) -> TapImage:
+    from tapdaemon.persist.sealing import Lock, seal
+
+    return seal(image, Lock(passphrase))
+
+
+def _opened(path: str, request: Request) -> TapImage:
+    """A tap that goes into the new one: its owner checked, its seal opened."""
+    with TapFile(path, os.geteuid()) as tap:
+        image = tap.image()
+    if image.manifest.seal is None:
+        return image
+    if request.passphrase is None:
+        raise TapSealedError(path, "it is sealed", "give its passphrase with -e, which seals the new one with the same")
+    from tapdaemon.persist.sealing import Lock, unseal
+
+    return unseal(image, Lock(request.passphrase), path)
 
 
 def _checked(image: TapImage, verdict: Verdict, request: Request) -> TapImage:
@@ -203,11 +225,10 @@ def _start(request: Request, progress: Progress) -> _Parts:
         application, module, source = codes.run_tac(request.python)
         return _Parts(application, python=module, code={f"{module}.py": source}, folder=os.getcwd())
     if request.rebuild is not None:
-        return _rebuilt(request.rebuild, progress)
+        return _rebuilt(request.rebuild, request, progress)
     if request.append is not None:
         progress(f"loading {request.append}")
-        with TapFile(request.append, os.geteuid()) as tap:
-            image = tap.image()
+        image = _opened(request.append, request)
         recipe = image.manifest.recipe or Recipe()
         return _Parts(
             images.load(image, request.append),
@@ -219,11 +240,10 @@ def _start(request: Request, progress: Progress) -> _Parts:
     return _Parts(Application(request.appname or request.maker or "application"))
 
 
-def _rebuilt(path: str, progress: Progress) -> _Parts:
+def _rebuilt(path: str, request: Request, progress: Progress) -> _Parts:
     """The application of a tap's recipe, with the modules that it carries."""
     progress(f"following the recipe of {path}")
-    with TapFile(path, os.geteuid()) as tap:
-        image = tap.image()
+    image = _opened(path, request)
     codes.CodeImporter(image.code).install()
     application = recipes.build(image.manifest, path)
     recipe = image.manifest.recipe or Recipe()
@@ -245,11 +265,10 @@ def _identity(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() else text
 
 
-def _keep_state(image: TapImage, path: str, progress: Progress) -> TapImage:
+def _keep_state(image: TapImage, path: str, request: Request, progress: Progress) -> TapImage:
     """Let a base go on from the snapshots of another that differs only in what it declares."""
     progress(f"comparing with {path}")
-    with TapFile(path, os.geteuid()) as tap:
-        older = tap.image()
+    older = _opened(path, request)
     fresh = images.load(image, image.manifest.process.name)
     moved = redeclare.differences(images.load(older, path), fresh)
     before = older.manifest.lineage
@@ -269,6 +288,8 @@ def describe(made: Made) -> str:
         keeps = f"its recipe, for {manifest.forced[0]}{more} (tapctl show)"
     if manifest.lineage.keeps:
         keeps += ", and goes on from its predecessor's snapshots"
+    if made.is_sealed:
+        keeps += "; sealed"
     return f"{made.path}: {_size(made.size)}, {addresses}; keeps {keeps}"
 
 

@@ -64,6 +64,7 @@ def load(
         os.getuid(),
         lambda text: log.warn("{text}", text=text),
         patient=precursor.is_there,
+        unsealed=source.unsealed,
     )
     with regained():
         if not options.no_save:
@@ -112,8 +113,9 @@ class Saver:
         """Write one.  Returns its path."""
         source = self._source
         image = images.snapshot(self._application, source.image(), source.base().content, self._generation + 1)
+        sealed = source.sealed(image)
         with regained():
-            path = self._store.write(image)
+            path = self._store.write(sealed)
         self._generation += 1
         return path
 
@@ -126,10 +128,11 @@ def _resume(resumed: Resumed, source: Source) -> Any:
     except TapError as error:
         error.remedy = f"{error.remedy}; or start from the base with --fresh, which keeps the snapshot"
         raise
-    if fresh is not None and source.manifest is not None:
+    base = source.image()
+    if fresh is not None and base is not None:
         from tapdaemon.persist import redeclare  # needed once, after the base was declared anew
 
-        missing = redeclare.apply(source.manifest.lineage.moved, fresh, application)
+        missing = redeclare.apply(base.manifest.lineage.moved, fresh, application)
         if missing:
             raise UnloadableError(
                 resumed.path,
@@ -140,9 +143,10 @@ def _resume(resumed: Resumed, source: Source) -> Any:
 
 
 def _is_moved(resumed: Resumed, source: Source) -> bool:
+    base = source.image()
     return bool(
-        source.manifest is not None
-        and source.manifest.lineage.moved
+        base is not None
+        and base.manifest.lineage.moved
         and resumed.image.manifest.lineage.base != source.base().content
     )
 

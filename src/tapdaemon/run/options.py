@@ -14,6 +14,7 @@ class Options(NamedTuple):
     python: str | None = None
     source: str | None = None
     encrypted: bool = False
+    passphrase_file: str | None = None
     instance: str | None = None
     logfile: str | None = None
     logger: str | None = None

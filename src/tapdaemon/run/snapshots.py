@@ -56,10 +56,21 @@ class Snapshots:
     :param uid: who obeys them: files of other users are not trusted.
     :param say: told what was passed over, and why.
     :param patient: nothing is moved before `settle`: another process may still go on from it.
+    :param unsealed: opens what is sealed; told its path.
     """
 
-    def __init__(self, folder: str, name: str, uid: int, say: Say, *, patient: bool = False) -> None:
+    def __init__(
+        self,
+        folder: str,
+        name: str,
+        uid: int,
+        say: Say,
+        *,
+        patient: bool = False,
+        unsealed: Callable[[TapImage, str], TapImage] = lambda image, _: image,
+    ) -> None:
         self._patient = patient
+        self._unsealed = unsealed
         self._unmoved: list[tuple[str, str]] = []
         self._stem = os.path.join(folder, f"{name}-shutdown")
         self.folder = folder
@@ -95,7 +106,8 @@ class Snapshots:
         """The newest whole snapshot of this base, or None for a start from the base itself.
 
         :param own: the path of the base, which may be a snapshot in this very folder: it stays where it is.
-        :raises TapError: a snapshot that is not trusted, or of a schema that this version does not know.
+        :raises TapError: a snapshot that is not trusted, of a schema that this version does not know, or sealed with
+            another passphrase.
         """
         if not self._patient:
             self._remove_unfinished()
@@ -104,10 +116,10 @@ class Snapshots:
                 continue
             try:
                 with TapFile(path, self._uid) as tap:
-                    if tap.manifest.lineage.base not in (base.content, *base.keeps):
-                        self._move_aside(path, "it belongs to another base")
-                        continue
-                    return Resumed(path, tap.image())
+                    image = self._unsealed(tap.image(), path)
+                if image.manifest.lineage.base in (base.content, *base.keeps):
+                    return Resumed(path, image)
+                self._move_aside(path, "it belongs to another base")
             except TapDamagedError as error:
                 self._move_aside(path, error.reason)
         return None

@@ -7,15 +7,15 @@ Opening reads the manifest at most; `load` runs the application's code.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from tapdaemon.errors import TapMissingError, UnloadableError, UnreadableError, UsageError
+from tapdaemon.errors import ContradictionError, TapMissingError, TapSealedError, UnreadableError
 from tapdaemon.run.options import Options
 from tapdaemon.run.snapshots import Base
 from tapdaemon.run.surroundings import Surroundings
-from tapdaemon.tapfile import folders, trust
+from tapdaemon.tapfile import folders, kinds, trust
 from tapdaemon.tapfile.container import TapFile, TapImage, open_tap
 from tapdaemon.tapfile.manifest import Manifest
 
@@ -23,7 +23,7 @@ from tapdaemon.tapfile.manifest import Manifest
 class Source(Protocol):
     """What a run starts from.
 
-    path: where it was found.  name: the tap's.  manifest: of a tap; None in any other form.
+    path: where it was found.  name: the tap's.  manifest: of a tap, as far as it is in the clear; else None.
     """
 
     path: str
@@ -33,10 +33,24 @@ class Source(Protocol):
     def base(self) -> Base: ...
     def image(self) -> TapImage | None: ...
     def load(self) -> Any: ...
+    def unsealed(self, image: TapImage, path: str) -> TapImage: ...
+    def sealed(self, image: TapImage) -> TapImage: ...
     def close(self) -> None: ...
 
 
-class TapSource:
+class _Unsealed:
+    """A source that has no passphrase: what it starts from and what it leaves is as it is."""
+
+    def unsealed(self, image: TapImage, path: str) -> TapImage:
+        if image.manifest.seal is not None:
+            raise TapSealedError(path, "it is sealed")
+        return image
+
+    def sealed(self, image: TapImage) -> TapImage:
+        return image
+
+
+class TapSource(_Unsealed):
     """A tap.  It stays open, so that what is loaded is what was checked."""
 
     def __init__(self, path: str, name: str, uid: int) -> None:
@@ -50,7 +64,7 @@ class TapSource:
 
     def image(self) -> TapImage:
         if self._image is None:
-            self._image = self._file.image()
+            self._image = self.unsealed(self._file.image(), self.path)
         return self._image
 
     def load(self) -> Any:
@@ -62,13 +76,36 @@ class TapSource:
         self._file.__exit__(None, None, None)
 
 
-class RawSource:
+class SealedSource(TapSource):
+    """A sealed tap, and its passphrase: what it is shows only inside, and its snapshots are sealed with the same."""
+
+    def __init__(self, path: str, name: str, uid: int, find: Callable[[], bytes]) -> None:
+        super().__init__(path, name, uid)
+        from tapdaemon.persist.sealing import Lock
+
+        self._lock = Lock(find())
+
+    def base(self) -> Base:
+        return Base.of(self.image().manifest)
+
+    def unsealed(self, image: TapImage, path: str) -> TapImage:
+        from tapdaemon.persist.sealing import unseal
+
+        return unseal(image, self._lock, path)
+
+    def sealed(self, image: TapImage) -> TapImage:
+        from tapdaemon.persist.sealing import seal
+
+        return seal(image, self._lock)
+
+
+class RawSource(_Unsealed):
     """What stock sob wrote: a pickle, or the source that `twisted.persisted.aot` writes (which runs as a program)."""
 
     manifest: Manifest | None = None
 
-    def __init__(self, path: str, name: str, uid: int, *, aot: bool) -> None:
-        self.path, self.name, self._aot = path, name, aot
+    def __init__(self, path: str, name: str, uid: int, kind: str) -> None:
+        self.path, self.name, self._kind = path, name, kind
         self._fd = open_tap(path)
         trust.check(path, self._fd, uid)
         self._data: bytes | None = None
@@ -87,27 +124,15 @@ class RawSource:
         return None
 
     def load(self) -> Any:
-        from tapdaemon.persist import images, pickling
+        from tapdaemon.persist import stock
 
-        return images.whole(self._unjelly() if self._aot else pickling.loads(self._bytes()), self.path)
-
-    def _unjelly(self) -> Any:
-        from twisted.persisted.aot import unjellyFromSource
-
-        try:
-            return unjellyFromSource(io.StringIO(self._bytes().decode("utf-8")))
-        except Exception as error:
-            raise UnloadableError(
-                self.path,
-                f"loading it failed with {type(error).__name__}: {error}",
-                "write it again with sob",
-            ) from error
+        return stock.load(self._bytes(), self._kind, self.path)
 
     def close(self) -> None:
         os.close(self._fd)
 
 
-class PythonSource:
+class PythonSource(_Unsealed):
     """A .tac file, or any Python file that sets `application`."""
 
     manifest: Manifest | None = None
@@ -133,41 +158,52 @@ class PythonSource:
         """Nothing is open."""
 
 
-def find(options: Options, here: Surroundings, uid: int) -> Source:
+def find(options: Options, here: Surroundings, uid: int, typed: bytes | None = None) -> Source:
     """Open what the options name.
 
     :param uid: whose files, beside root's, may be obeyed.
-    :raises TapError: missing, not readable, not trusted, damaged.
+    :param typed: the passphrase, where it was asked for already.
+    :raises TapError: missing, not readable, not trusted, damaged, sealed without a passphrase.
     """
-    if options.encrypted:
-        raise UsageError("-e", "this version reads no sealed taps, and never sealed one", "leave -e out")
+    source = _find(options, here, uid, typed)
+    if options.encrypted and (source.manifest is None or source.manifest.seal is None):
+        source.close()
+        raise ContradictionError("-e", f"{source.path} is not sealed", "leave -e out")
+    return source
+
+
+def _find(options: Options, here: Surroundings, uid: int, typed: bytes | None) -> Source:
     if options.python is not None:
         return PythonSource(options.python)
     if options.source is not None:
-        return RawSource(options.source, folders.stem(options.source.removesuffix(".tas")), uid, aot=True)
+        return RawSource(options.source, folders.stem(options.source.removesuffix(".tas")), uid, kinds.STOCK_SOURCE)
     if options.instance is not None:
         path, name = _installed(folders.check_name(options.instance), here), options.instance
     else:
         path = options.tap or options.file
         name = folders.lineage_name(path)
     try:
-        if _is_raw(path):
-            return RawSource(path, name, uid, aot=False)
-        return TapSource(path, name, uid)  # and where it is no tap either, that says so
+        if kinds.kind(path) == kinds.STOCK_PICKLE:
+            return RawSource(path, name, uid, kinds.STOCK_PICKLE)
+        source = TapSource(path, name, uid)  # and where it is no tap either, that says so
+        if source.manifest is None or source.manifest.seal is None:
+            return source
+        source.close()
+        return SealedSource(path, name, uid, lambda: typed or passphrase(path, options, here))
     except UnreadableError as error:
         if here.systemd:
             error.remedy = "run 'systemctl daemon-reload', so that the unit is handed the tap"
         raise
 
 
-def _is_raw(path: str) -> bool:
-    """Whether a file begins as a pickle: the PROTO opcode with protocol 2 to 5, as sob writes them."""
-    fd = open_tap(path)
-    try:
-        head = os.pread(fd, 2, 0)
-    finally:
-        os.close(fd)
-    return len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= 5  # noqa: PLR2004 - the opcode and its protocols
+def passphrase(path: str, options: Options, here: Surroundings) -> bytes:
+    """The passphrase of a sealed tap: from the file that was named, the credential, or the terminal.
+
+    :raises TapError: there is none.
+    """
+    from tapdaemon.tapfile.passphrase import find
+
+    return find(path, options.passphrase_file, here.credentials)
 
 
 def _installed(name: str, here: Surroundings) -> str:

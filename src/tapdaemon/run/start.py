@@ -44,12 +44,16 @@ if TYPE_CHECKING:
 
 
 class World(NamedTuple):
-    """Whom a run deals with, beside the tap itself."""
+    """Whom a run deals with, beside the tap itself.
+
+    :param typed: the passphrase that was asked for before detaching, if it was.
+    """
 
     here: Surroundings
     precursor: NoPredecessor | Predecessor
     verdict: Verdict
     notifier: Notifier
+    typed: bytes | None = None
 
 
 DEFAULT_PIDFILE = "twistd.pid"
@@ -62,6 +66,7 @@ def run(options: Options, here: Surroundings, precursor: NoPredecessor | Predece
     :param precursor: the running process that this one is to succeed, if there is one.
     :raises TapError: what went wrong, with the exit status; in a daemon the parent has been told.
     """
+    typed = None
     daemon = _daemonizes(options, here)
     pidfile = _pidfile(options, daemon=daemon)
     verdict: Verdict = precursor if isinstance(precursor, Predecessor) else ForegroundVerdict()
@@ -72,6 +77,9 @@ def run(options: Options, here: Surroundings, precursor: NoPredecessor | Predece
         keep = [*pidfile.fds(), *(fd for fd, _ in here.listen_fds)]
         umask = DAEMON_UMASK if options.umask is None else options.umask
         options = _absolute(options)
+        from tapdaemon.run.source import passphrase
+
+        typed = passphrase(options.tap or options.file, options, here) if options.encrypted else None
         verdict = detach(folder=folder, umask=umask, keep=keep, limit=options.start_timeout + 5)
     notifier: Notifier = SilentNotifier()
     for number in (signal.SIGHUP, signal.SIGUSR1):  # until the runner handles them
@@ -81,7 +89,7 @@ def run(options: Options, here: Surroundings, precursor: NoPredecessor | Predece
             pidfile.write()
             if here.notify_socket:
                 notifier = SystemdNotifier(here.notify_socket, _report, muted=precursor.is_there)
-            world = World(here, precursor, verdict, notifier)
+            world = World(here, precursor, verdict, notifier, typed)
             _live(options, world, daemon=daemon, folder=folder)
         finally:
             pidfile.remove()  # before the caller is told, who may start it again at once
@@ -127,6 +135,7 @@ def _absolute(options: Options) -> Options:
         file=os.path.abspath(options.file),
         python=absolute(options.python),
         source=absolute(options.source),
+        passphrase_file=absolute(options.passphrase_file),
     )
 
 
@@ -141,7 +150,7 @@ def _live(options: Options, world: World, *, daemon: bool, folder: str) -> None:
     from tapdaemon.run.source import find
 
     held = sockets.inherit(here.listen_fds)
-    with contextlib.closing(find(options, here, os.geteuid())) as source:
+    with contextlib.closing(find(options, here, os.geteuid(), world.typed)) as source:
         identity = _identity(options, here, source)
         if source.manifest is not None and identity is not None and os.geteuid() == 0 and identity.uid != 0:
             taken = {one.key for one in held}

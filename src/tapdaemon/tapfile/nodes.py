@@ -6,7 +6,7 @@ Sharing and cycles are the nodes' own identities.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +87,19 @@ def parts(node: Any) -> list[Any]:
         pairs = [part for pair in node.pairs for part in pair]
         return [node.callee, node.arguments, node.keywords, *node.appended, *pairs, *node.states, node.setter]
     return []
+
+
+def names(roots: Iterable[Any]) -> Iterator[Name]:
+    """Every module's attribute that is named, each once."""
+    seen: set[int] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Name):
+            yield node
+        elif isinstance(node, (Group, Made)) and id(node) not in seen:
+            seen.add(id(node))
+            stack += parts(node)
 
 
 def shared(roots: Iterable[Any]) -> set[int]:

@@ -19,7 +19,8 @@ def parse(text: str) -> list[Any]:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise TapDamagedError("source", f"line {getattr(error, 'lineno', '?')}: {error}") from error
+        line, fact = getattr(error, "lineno", "?"), getattr(error, "msg", error)
+        raise TapDamagedError("source", f"line {line}: {fact}") from error
     return _Reader(tree).roots()
 
 

@@ -15,17 +15,18 @@ from tapdaemon.errors import CannotCreateError, TapError, WriteError, os_reason
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
+def write_whole(path: str, data: bytes, mode: int = 0o600, owner: tuple[int, int] | None = None) -> None:
     """Put `data` at `path`, or leave what was there.
 
     The order is that of rename(2)'s guarantee: write a temporary file in the same folder, fsync it, rename it over
     the old one, fsync the folder.
 
     :param mode: permission bits, whatever the umask.
+    :param owner: user and group, where they are not to be the writer's.
     :raises CannotCreateError: the folder is missing or may not be written.
     :raises WriteError: the disk is full or failed half-way.
     """
-    temporary = write_beside(path, data, mode)
+    temporary = write_beside(path, data, mode, owner)
     try:
         os.rename(temporary, path)
         sync_folder(path)
@@ -34,7 +35,7 @@ def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
         raise cannot_write(path, error) from error
 
 
-def write_beside(path: str, data: bytes, mode: int = 0o600) -> str:
+def write_beside(path: str, data: bytes, mode: int = 0o600, owner: tuple[int, int] | None = None) -> str:
     """Write and fsync a temporary file in the folder of `path`; return its path.  Raises as `write_whole`."""
     folder, name = os.path.split(os.path.abspath(path))
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
@@ -44,6 +45,8 @@ def write_beside(path: str, data: bytes, mode: int = 0o600) -> str:
         raise cannot_write(path, error) from error
     try:
         try:
+            if owner is not None and owner != (os.geteuid(), os.getegid()):
+                os.fchown(fd, *owner)
             os.fchmod(fd, mode)
             view = memoryview(data)
             while view:

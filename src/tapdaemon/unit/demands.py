@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tapdaemon.tapfile.folders import CREDENTIAL_MAX
 from tapdaemon.tapfile.manifest import Listen, Manifest
+from tapdaemon.tapfile.passphrase import CREDENTIAL
 from tapdaemon.unit.templates import USUAL, Places
 from tapdaemon.unit.unitfile import Option, escape, word
 
@@ -36,6 +37,7 @@ class Tap(NamedTuple):
     :param size: of the file, in bytes: what is too large for a credential is staged by a root step.
     :param secret: whether a file that the tap names can be read by root but not by the service.
     :param closed: the folders on the way to it that the service may not search.
+    :param passphrase: the directive that hands over a sealed tap's passphrase, and its name in the credential store.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Tap(NamedTuple):
     manifest: Manifest
     secret: Callable[[str], bool] = lambda _: False
     closed: Callable[[str], Sequence[str]] = lambda _: ()
+    passphrase: tuple[str, str] = ("LoadCredential", CREDENTIAL)
 
 
 def service(tap: Tap, places: Places = USUAL, version: int = 252) -> list[Option]:
@@ -145,6 +148,10 @@ def files(tap: Tap, version: int) -> list[Option]:
     needs = tap.manifest.needs
     secret = secrets(tap)
     options = [Option("Service", "LoadCredential", f"{name}:{escape(path)}") for name, path in secret]
+    if tap.manifest.seal is not None:
+        # A relative name may be absent.  Both directives for one credential cannot be: the last would be the one.
+        directive, name = tap.passphrase
+        options.append(Option("Service", directive, f"{CREDENTIAL}:{escape(name)}"))
     # A folder that the service cannot search holds nothing for it: an empty one in its place can be passed.
     closed = sorted({folder for _, path in secret for folder in tap.closed(path) if not _NOT_BOUND.match(folder)})
     options += [

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 
 from tapdaemon.tapfile.container import TapFile
 from tapdaemon.tapfile.manifest import Process
+from tapdaemon.tapfile.passphrase import CREDENTIAL
 from tapdaemon.unit.demands import Tap
 
 OLDEST = 252
 """The systemd whose directives the shipped units keep to."""
 LIBRARIES = tuple(f"/usr/{lib}/systemd/libsystemd-shared-*.so" for lib in ("lib", "lib64", "lib/*"))
+STORES = ("/etc/credstore", "/run/credstore", "/usr/lib/credstore")
+"""Where systemd looks for a credential that is named by a relative path (systemd.exec(5), LoadCredential=)."""
 _LIBRARY = re.compile(r"libsystemd-shared-(\d+)")
 
 
@@ -26,7 +29,24 @@ def look(name: str, path: str, uid: int | None) -> Tap:
     """
     with TapFile(path, uid) as tap:
         reader = Reader.of(tap.manifest.process)
-        return Tap(name, path, tap.status.st_size, tap.manifest, reader.is_barred, reader.closed)
+        return Tap(
+            name, path, tap.status.st_size, tap.manifest, reader.is_barred, reader.closed, stored_passphrase(name)
+        )
+
+
+def stored_passphrase(name: str, folders: Sequence[str] = STORES) -> tuple[str, str]:
+    """The directive that hands over a tap's passphrase, and its name in the credential store.
+
+    One that is encrypted needs a directive of its own, which fails on one that is not (243); and LoadCredential= hands
+    over one that is encrypted as it is (257), or not at all (252).  So it is looked up here which of them is there.
+
+    :param folders: of the stores, without what those of encrypted credentials end in.
+    """
+    for stored in (f"{CREDENTIAL}.{name}", CREDENTIAL):
+        for ending, directive in ((".encrypted", "LoadCredentialEncrypted"), ("", "LoadCredential")):
+            if any(os.path.exists(os.path.join(folder + ending, stored)) for folder in folders):
+                return directive, stored
+    return "LoadCredential", CREDENTIAL
 
 
 def systemd_version(libraries: Sequence[str] = LIBRARIES) -> int:

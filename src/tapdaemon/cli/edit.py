@@ -1,0 +1,89 @@
+"""tapctl edit: a tap's graph as text in an editor, and back: a tap that verifies, or nothing.  Nothing of it is run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+import tapdaemon
+from tapdaemon.cli.opening import opened
+from tapdaemon.cli.reporting import printable
+from tapdaemon.errors import TapError, UsageError
+from tapdaemon.tapfile import graphs, nodes, parsing, revision, source
+from tapdaemon.tapfile.container import TapImage, decode, encode
+from tapdaemon.tapfile.whole import write_whole
+
+WRITER = f"tapctl edit, tapdaemon {tapdaemon.__version__}"
+_IN_MEMORY = "/dev/shm"  # noqa: S108 - the file in it is made with mkstemp, mode 0600
+
+
+def edit(path: str, passphrase_file: str | None) -> str:
+    """Let somebody edit the tap at `path`.  Returns the closing line.
+
+    :raises TapError: what was written is no graph, and nobody is there to mend it; the tap is as it was.
+    """
+    path = os.path.realpath(path)
+    tap = opened(path, passphrase_file)
+    before = graphs.roots(tap.image, path)
+    # What was sealed is not written to a disk in the clear.
+    folder = _IN_MEMORY if tap.lock is not None and os.path.isdir(_IN_MEMORY) else None
+    new = _edited(source.write(before), folder, lambda text: _revised(tap.image, before, text))
+    if new is None:
+        return f"{path}: unchanged"
+    data = encode(tap.closed(new))
+    decode(data, path)
+    write_whole(path, data, tap.mode, tap.owner)
+    addresses = ", ".join(listen.address for listen in new.manifest.needs.listen) or "no declared address"
+    return f"{path}: {len(data)} bytes, {addresses}"
+
+
+def _edited(text: str, folder: str | None, read: Callable[[str], TapImage]) -> TapImage | None:
+    """What somebody makes of a text; None if nothing.  A slip can be mended, as in visudo(8)."""
+    fd, name = tempfile.mkstemp(prefix="tapctl-", suffix=".py", dir=folder)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text)
+        while True:
+            _open_editor(name)
+            with open(name, encoding="utf-8", errors="surrogatepass") as file:
+                written = file.read()
+            if written == text:
+                return None
+            try:
+                return read(written)
+            except TapError as error:
+                if not sys.stdin.isatty():
+                    raise
+                click.echo(f"tapctl: {printable(str(error))}", err=True)
+                if not click.confirm("Edit it again? (no leaves the tap as it was)", default=True, err=True):
+                    return None
+    finally:
+        os.unlink(name)
+
+
+def _open_editor(name: str) -> None:
+    try:
+        click.edit(filename=name)
+    except click.ClickException as error:
+        raise UsageError("", error.format_message(), "name your editor in $VISUAL or $EDITOR") from error
+
+
+def _revised(image: TapImage, before: list[Any], text: str) -> TapImage:
+    """The tap with the graph that a text says; every name in it is one that tapd would let through."""
+    from tapdaemon.persist.gate import Gate, needed_by
+
+    try:
+        after = parsing.parse(text)
+        gate = Gate(needed_by(image))
+        for name in nodes.names(after):
+            gate.check_module(name.module, name.name)
+    except TapError as error:
+        error.remedy = error.remedy if error.status != os.EX_DATAERR else "mend that line"
+        raise
+    return revision.revised(image, before, after, time=int(time.time()), writer=WRITER)

@@ -1,0 +1,151 @@
+"""Converts taps between styles, seals and opens them, and takes them from and to what stock sob writes.
+
+Between our own styles the graph is read as inert nodes: nothing of it is imported or run, whoever wrote it.  Stock
+files have no manifest, so what comes from one or goes to one is loaded, and its owner checked as tapd does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tapdaemon.errors import ContradictionError, TapSealedError, UnknownNameError, UnsavableError, UsageError
+from tapdaemon.persist import images, sealing, stock
+from tapdaemon.tapfile import folders, graphs, kinds, trust
+from tapdaemon.tapfile.container import TapFile, TapImage, encode, open_tap
+from tapdaemon.tapfile.manifest import STYLES, Lineage
+from tapdaemon.tapfile.whole import write_whole
+
+GUESS = "guess"
+KNOWN = (*STYLES, *stock.STYLES)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What tapconvert was asked for.
+
+    :param kind: the style that `source` has to be in, or ``guess``.
+    :param style: of the output; None for the same, or for a pickle where the input is stock.
+    :param passphrase: finds the one that opens a sealed input.
+    :param new_passphrase: finds the one that seals the output.
+    """
+
+    source: str
+    output: str
+    kind: str = GUESS
+    style: str | None = None
+    decrypt: bool = False
+    encrypt: bool = False
+    passphrase: Callable[[], bytes] = bytes
+    new_passphrase: Callable[[], bytes] = bytes
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written: where, how large in bytes, in which style, and what may surprise on another host."""
+
+    path: str
+    size: int
+    style: str
+    is_sealed: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def convert(request: Request, environ: Mapping[str, str]) -> Converted:
+    """Convert one file.
+
+    :param environ: for SOURCE_DATE_EPOCH.
+    :raises TapError: with the fact; nothing is written.
+    """
+    for style, known in ((request.kind, (GUESS, *KNOWN)), (request.style or GUESS, (GUESS, *KNOWN))):
+        if style not in known:
+            raise UnknownNameError("style", style, KNOWN)
+    kind = kinds.kind(request.source) if request.kind not in stock.STYLES else request.kind
+    if request.style in stock.STYLES:
+        return _to_stock(request, kind, request.style)
+    if not request.output.endswith(folders.SUFFIX):
+        raise UsageError(
+            f"output {request.output}",
+            f"a tap's file ends in {folders.SUFFIX}",
+            f"name it {request.output}{folders.SUFFIX}",
+        )
+    folders.stem(request.output)
+    warnings: list[str] = []
+    lineage = Lineage("converted", time=images.now(environ), writer=images.WRITER)
+    if kind in stock.STYLES:
+        _check_kind(request, kind)
+        if request.decrypt:
+            raise ContradictionError("-d", f"{request.source} is not sealed", "leave it out")
+        application = stock.load(_trusted(request.source), kind, request.source)
+        image = images.make(application, style=request.style or STYLES[0], lineage=lineage, warn=warnings.append)
+    else:
+        image = _restyled(_opened(request, None), request, lineage)
+    if request.encrypt:
+        image = sealing.seal(image, sealing.Lock(request.new_passphrase()))
+    data = encode(image)
+    write_whole(request.output, data)
+    return Converted(request.output, len(data), image.manifest.style, request.encrypt, tuple(warnings))
+
+
+def _opened(request: Request, uid: int | None) -> TapImage:
+    """The tap that is converted, open.
+
+    :param uid: who is going to obey it; None where nothing of it runs.
+    """
+    with TapFile(request.source, uid) as file:
+        image = file.image()
+    _check_kind(request, image.manifest.style)
+    if image.manifest.seal is None:
+        if request.decrypt:
+            raise ContradictionError("-d", f"{request.source} is not sealed", "leave it out")
+        return image
+    if not request.decrypt:
+        raise TapSealedError(request.source, "it is sealed", "-d opens it; -d -e seals it with another passphrase")
+    return sealing.unseal(image, sealing.Lock(request.passphrase()), request.source)
+
+
+def _check_kind(request: Request, found: str) -> None:
+    if request.kind not in (GUESS, found):
+        raise ContradictionError(f"-f {request.kind}", f"{request.source} is in style {found}", "leave -f out")
+
+
+def _restyled(image: TapImage, request: Request, lineage: Lineage) -> TapImage:
+    """The same application in another style, which goes on from the snapshots that it had."""
+    style = request.style or image.manifest.style
+    if style == image.manifest.style:
+        return image
+    made = graphs.with_roots(image, graphs.roots(image, request.source), style)
+    before = image.manifest.lineage
+    after = before._replace(reason=lineage.reason, time=lineage.time, writer=lineage.writer)
+    content = image.manifest.content
+    if not before.base and made.manifest.content != content:
+        after = after._replace(keeps=tuple(dict.fromkeys((content, *before.keeps))))
+    return made._replace(manifest=made.manifest._replace(lineage=after))
+
+
+def _trusted(path: str) -> bytes:
+    """The bytes of a file that is going to run."""
+    fd = open_tap(path)
+    with os.fdopen(fd, "rb") as file:
+        trust.check(path, fd, os.geteuid())
+        return file.read()
+
+
+def _to_stock(request: Request, kind: str, style: str) -> Converted:
+    if request.encrypt:
+        raise ContradictionError("-e", f"stock sob seals nothing, so -t {style} cannot be", "seal a tap")
+    with stock.Proof() as proof:
+        if kind in stock.STYLES:
+            _check_kind(request, kind)
+            application = stock.load(_trusted(request.source), kind, request.source)
+        else:
+            image = _opened(request, os.geteuid())
+            if image.manifest.keeps == "recipe":
+                name = image.manifest.process.name
+                forced = [f"{name}: {line}" for line in image.manifest.forced]
+                raise UnsavableError(request.source, [f"{name}: it is built from its recipe at each start", *forced])
+            application = images.load(image, request.source)
+        data = stock.dump(application, style, proof)
+    write_whole(request.output, data)
+    return Converted(request.output, len(data), style)

@@ -1,0 +1,209 @@
+"""What stock sob reads and writes: a bare pickle, or the text of `twisted.persisted.aot`, which runs as a program.
+
+The law: what is written loads in a fresh process, by Twisted alone, to an application that is equal to ours; else it is
+refused with what would be lost.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import io
+import os
+import pickle
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.application import service
+from twisted.persisted import sob
+
+from tapdaemon.core.application import Application
+from tapdaemon.errors import TapError, UnknownUserError, UnloadableError, UnsavableError
+from tapdaemon.persist import explain, images, outside, pickling, styles
+from tapdaemon.persist.child import Child
+from tapdaemon.tapfile import comparison, symbols
+from tapdaemon.tapfile.kinds import STOCK_PICKLE, STOCK_SOURCE
+
+STYLES = {STOCK_PICKLE: "pickle", STOCK_SOURCE: "source"}
+"""Kinds of file, and what sob calls them."""
+
+
+def load(data: bytes, kind: str, subject: str) -> Any:
+    """The application in a file of stock sob's.  Runs code: the caller has checked who wrote it.
+
+    :param subject: its path, for messages.
+    :raises UnloadableError, NoApplicationError: with the reason.
+    """
+    if kind == STOCK_SOURCE:
+        return images.whole(_unjelly(data, subject), subject)
+    try:
+        application = pickling.loads(data)
+    except TapError as error:
+        error.within(subject)
+        raise
+    return images.whole(application, subject)
+
+
+def _unjelly(data: bytes, subject: str) -> Any:
+    from twisted.persisted.aot import unjellyFromSource
+
+    try:
+        return unjellyFromSource(io.StringIO(data.decode("utf-8")))
+    except Exception as error:
+        raise UnloadableError(
+            subject, f"loading it failed with {type(error).__name__}: {error}", "write it again with sob"
+        ) from error
+
+
+class Proof(Child):
+    """A process where Twisted alone loads what was written for it.  Fork it before anything of a tap is loaded."""
+
+    def __init__(self) -> None:
+        super().__init__(_reload)
+
+    def of(self, data: bytes, kind: str) -> tuple[bytes, str]:
+        """The payload that we would save of what Twisted loads; or why it cannot load it."""
+        answer = self.ask(pickle.dumps((data, kind)))
+        payload, failure = pickle.loads(answer) if answer else (b"", "the process that loaded it ended without a word")  # noqa: S301 - our own child wrote it
+        return payload, failure
+
+
+def _reload(asked: bytes) -> bytes:
+    data, kind = pickle.loads(asked)  # noqa: S301 - our own parent wrote it
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "application")
+        with open(path, "wb") as file:
+            file.write(data)
+        try:
+            told = styles.dump(service.loadApplication(path, STYLES[kind]), "pickle")[0], ""
+        except Exception as error:  # noqa: BLE001 - whatever it is, twistd would have met it
+            told = b"", f"{type(error).__name__}: {error}"
+    return pickle.dumps(told)
+
+
+def dump(application: Any, kind: str, proof: Proof) -> bytes:
+    """A file that `twistd -f` (a pickle) or `twistd -s` (source) runs.
+
+    :raises UnsavableError: with every object that stock sob cannot hold, or what it would lose.
+    """
+    name = str(service.IService(application).name or "application")
+    subject = f"application {name}"
+    if getattr(application, outside.CALLS, None):
+        raise UnsavableError(subject, [f"{name}: calls that it handed to the reactor when it was made; stock has none"])
+    ours = _twisteds(application, name)
+    persistent: Any = sob.IPersistable(ours)
+    persistent.setStyle(STYLES[kind])
+    data = _written(ours, kind, subject)
+    payload, failure = proof.of(data, kind)
+    if failure:
+        raise UnsavableError(subject, [f"{name}: saved, but Twisted cannot load it again: {failure}"])
+    lost = comparison.differences(symbols.read(styles.dump(ours, "pickle")[0]), symbols.read(payload))
+    lines = [f"{one.way}: {comparison.change(one)}" for one in lost]
+    if lines:
+        raise UnsavableError(subject, lines)
+    return data
+
+
+def _written(application: Any, kind: str, subject: str) -> bytes:
+    try:
+        return _WRITERS[kind](application)
+    except Exception as error:
+        name = subject.removeprefix("application ")
+        found = explain.unsavable(application, explain.stock_reduction)
+        lines = [line.removesuffix(f"; {explain.DEFAULT_REMEDY}") for line in found]
+        raise UnsavableError(subject, lines or [f"{name}: {type(error).__name__}: {error}"]) from error
+
+
+def _source(application: Any) -> bytes:
+    """As `aot.jellyToSource` writes it, without three of its faults."""
+    from twisted.persisted import aot
+
+    base: Any = aot.AOTJellier
+
+    class Jellier(base):  # type: ignore[misc]  # it has no types
+        def __init__(self) -> None:
+            super().__init__()
+            self._alive: list[Any] = []
+
+        def prepareForRef(self, aoref: Any, object: Any) -> None:  # noqa: A002, N802 - the names of the one it replaces
+            """It looks objects up by id after they are gone: where one takes another's, both become one."""
+            self._alive.append(object)
+            super().prepareForRef(aoref, object)
+
+        def jellyToAO(self, obj: Any) -> Any:  # noqa: N802 - the same
+            """Interfaces have no state but a name; since Python 3.11 that of an object without attributes is None."""
+            name = _global_name(obj)
+            if name:
+                return aot.Class(name)
+            if id(obj) in self.prepared or not _is_bare(obj):
+                return super().jellyToAO(obj)
+            reference = aot.Ref()
+            self.prepareForRef(reference, obj)
+            reference.setObj(aot.Instance(f"{type(obj).__module__}.{type(obj).__qualname__}"))
+            return reference
+
+    text: str = aot.getSource(Jellier().jelly(application))
+    return text.encode("utf-8")
+
+
+def _global_name(value: Any) -> str:
+    """The name of an object that pickles as one: an interface of zope.interface."""
+    kind: Any = type(value)
+    if isinstance(value, type) or kind.__reduce__ is object.__reduce__:
+        return ""
+    reduction = value.__reduce__() if hasattr(value, "__module__") else ()
+    return f"{value.__module__}.{reduction}" if isinstance(reduction, str) else ""
+
+
+def _is_bare(value: Any) -> bool:
+    """Whether a value is an object of a class of somebody's, with no attributes, that Python saves in its own way."""
+    kind: Any = type(value)
+    return (
+        kind.__getstate__ is object.__getstate__
+        and kind.__reduce_ex__ is object.__reduce_ex__
+        and kind.__reduce__ is object.__reduce__
+        and kind not in copyreg.dispatch_table
+        and getattr(value, "__dict__", None) == {}
+        and not isinstance(value, type)
+    )
+
+
+_WRITERS: Mapping[str, Callable[[Any], bytes]] = {
+    STOCK_PICKLE: lambda application: pickle.dumps(application, 2),  # the protocol that sob writes
+    STOCK_SOURCE: _source,
+}
+
+
+def _twisteds(application: Any, name: str) -> Any:
+    """The same services below a root of Twisted's own, which runs where this project is not installed."""
+    if not isinstance(application, Application):
+        return application
+    process = service.IProcess(application)
+    made = service.Application(name, _number(process.uid, _user), _number(process.gid, _group))
+    for interface in (service.IService, service.IServiceCollection):
+        made.setComponent(interface, interface(application))
+    return made
+
+
+def _number(identity: int | str | None, find: Callable[[str], int]) -> int | None:
+    """A user or group as stock Twisted wants it."""
+    if not isinstance(identity, str):
+        return identity
+    try:
+        return find(identity)
+    except KeyError:
+        raise UnknownUserError(
+            identity, "this machine has no such user or group, and stock Twisted knows numbers only", "create it first"
+        ) from None
+
+
+def _user(name: str) -> int:
+    import pwd
+
+    return pwd.getpwnam(name).pw_uid
+
+
+def _group(name: str) -> int:
+    import grp
+
+    return grp.getgrnam(name).gr_gid
