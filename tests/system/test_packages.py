@@ -314,3 +314,18 @@ def test_the_projects_own_rpm(packaged):
     assert "/usr/lib/systemd/system/tap@.socket" in packaged.run("rpm -ql tapdaemon").stdout
     assert packaged.run("rpm -V --nodeps tapdaemon", check=False).stdout == ""
     assert packaged.run("tapd --version").stdout.startswith("tapd (tapdaemon) ")
+
+
+def test_a_sealed_tap_is_packaged_too(packaged):
+    """From what is in the clear: it depends on cryptography, and the passphrase is the host's."""
+    packaged.write("/root/secret", "correct horse\n", 0o600)
+    packaged.run("mkdir -p -m 700 /etc/credstore.encrypted")
+    packaged.run("systemd-creds encrypt --name=tap-passphrase /root/secret /etc/credstore.encrypted/tap-passphrase")
+    packaged.run("systemctl unmask tap@counter 2>/dev/null; apt-get purge -y tap-counter; systemctl reset-failed")
+    make(packaged, "2.0", options="--passphrase-file secret")
+    assert "python3-cryptography" in packaged.run(f"dpkg-deb -f {deb('2.0')} Depends").stdout
+    install(packaged, "2.0")
+    assert get(packaged) == "one 1"
+    packaged.run("systemctl restart tap@counter")
+    assert get(packaged) == "one 2"
+    packaged.run("apt-get purge -y tap-counter; rm /etc/credstore.encrypted/tap-passphrase")

@@ -23,6 +23,9 @@ def commands(*words: str) -> list[str]:
     return [line for line in COMMANDS if line.split()[0] in words]
 
 
+LOOKING = [line for line in commands("tapctl") if line.split()[1] in ("diff", "edit") or "--graph" in line]
+
+
 def test_each_command_is_run_by_a_test():
     """What the README shows is what the tests below run, and the tests that run it all."""
     told = {line.split()[0] for line in COMMANDS}
@@ -37,6 +40,8 @@ def test_each_command_is_run_by_a_test():
         "tap2rpm",
         "apt",
         "make",
+        "tapconvert",
+        "systemd-creds",
     }
     assert commands("make") == ["make run", "make test", "make install"]
 
@@ -60,7 +65,8 @@ def test_the_ways_to_make_a_tap(debian):
     """All other lines with mktap and tapctl, in their order, in one folder."""
     (desk,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     debian.write("/root/desk.tac", desk)
-    lines = [line for line in commands("mktap", "tapctl") if "--keep-state" not in line]
+    debian.write("/root/secret", "correct horse\n", 0o600)
+    lines = [line for line in commands("mktap", "tapctl") if "--keep-state" not in line and line not in LOOKING]
     for line in lines:
         debian.run(f"cd /root && {line}")
     assert "web.tap" in debian.run("ls /root").stdout
@@ -87,6 +93,31 @@ def test_another_port_goes_on(debian):
     assert "resumed /var/lib/tap/web/web-shutdown.tap" in debian.run("journalctl -u tap@web").stdout
     debian.run("systemctl stop tap@web && cp /var/lib/tap/web/web-shutdown.tap /etc/tap/web.tap")
     debian.run("systemctl daemon-reload && systemctl start tap@web && curl -sf http://127.0.0.1:8081/")
+
+
+def test_the_ways_to_look_into_one(debian):
+    """A snapshot that was copied here, and what stock Twisted saved."""
+    debian.run("cp /var/lib/tap/web/web-shutdown.tap /root/")
+    debian.run(
+        "cd /root && python3 -c 'from twisted.application import service; from twisted.persisted import sob;"
+        ' sob.IPersistable(service.Application("old")).save("shutdown")\''
+    )
+    for line in [*LOOKING, *commands("tapconvert")]:
+        debian.run(f"cd /root && EDITOR=true {line}", check="diff" not in line)
+    assert "@@ " in debian.run("cd /root && tapctl diff web.tap web-shutdown.tap", check=False).stdout
+    assert "application  old" in debian.run("tapctl show /root/old.tap").stdout
+
+
+def test_a_sealed_one_under_systemd(debian):
+    """Its passphrase is encrypted on the host, and no file of the tap is in the clear."""
+    debian.run("systemctl stop tap@web; mkdir -p /etc/credstore.encrypted")
+    last = COMMANDS[COMMANDS.index(*commands("systemd-creds")) :][:4]
+    for line in last:
+        debian.run(f"cd /root && {line}")
+    assert last[-1] == "systemctl start tap@sealed"
+    assert debian.run("curl -sf http://127.0.0.1:8080/").stdout == "hello\n"
+    debian.run("systemctl stop tap@sealed")
+    assert b"twisted" not in debian.read("/var/lib/private/tap/sealed/sealed-shutdown.tap")
 
 
 def test_make_run(tmp_path):

@@ -67,7 +67,7 @@ def test_equal_applications_do_not_differ():
         (lambda one: setattr(one, "name2", None), ["market/shop → name2: None is new"]),
         (lambda one: setattr(one, "prices", one.__dict__["till"]), ["market/shop → prices: dict of 2 is list of 3"]),
     ],
-    ids=str,
+    ids=["append", "insert", "remove", "set", "pop", "add", "tuple", "attribute", "same"],
 )
 def test_a_difference_is_told_by_its_way(alter, lines):
     """Through the service tree, then by attribute, key or place."""
