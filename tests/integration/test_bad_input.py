@@ -142,7 +142,7 @@ def test_a_tap_that_is_no_application(tmp_path):
         (["-n", "a.tap", "b.tap"], 64, "more than one tap"),
         (["-n", "-y", "a.tac", "b.tap"], 64, "more than one application"),
         (["-n", "-r", "nosuch", "web.tap"], 64, "reactor 'nosuch': unknown; known are: asyncio"),
-        (["-n", "-e", "web.tap"], 64, "reads no sealed taps"),
+        (["-n", "-e", "web.tap"], 64, "web.tap is not sealed"),
         (["-n", "--logger", "no.such", "web.tap"], 64, "logger 'no.such': unknown"),
         (["-l", "-", "web.tap"], 64, "a daemon has no standard output"),
         (["-n", "-u", "nosuchuser", "web.tap"], 67, "user 'nosuchuser': this machine has no such user"),

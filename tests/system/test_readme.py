@@ -97,7 +97,7 @@ def test_another_port_goes_on(debian):
 
 def test_the_ways_to_look_into_one(debian):
     """A snapshot that was copied here, and what stock Twisted saved."""
-    debian.run("cp /var/lib/tap/web/web-shutdown.tap /root/")
+    debian.run("systemctl stop tap@web && cp /var/lib/tap/web/web-shutdown.tap /root/")
     debian.run(
         "cd /root && python3 -c 'from twisted.application import service; from twisted.persisted import sob;"
         ' sob.IPersistable(service.Application("old")).save("shutdown")\''
@@ -110,7 +110,7 @@ def test_the_ways_to_look_into_one(debian):
 
 def test_a_sealed_one_under_systemd(debian):
     """Its passphrase is encrypted on the host, and no file of the tap is in the clear."""
-    debian.run("systemctl stop tap@web; mkdir -p /etc/credstore.encrypted")
+    debian.run("mkdir -p /etc/credstore.encrypted")
     last = COMMANDS[COMMANDS.index(*commands("systemd-creds")) :][:4]
     for line in last:
         debian.run(f"cd /root && {line}")
