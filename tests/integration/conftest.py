@@ -97,9 +97,9 @@ def mktap(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = None) 
     return done.stdout
 
 
-def ok(name: str, *arguments: str | Path, cwd: Path) -> str:
+def ok(name: str, *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
     """Run one of the commands, which is to succeed; what it prints."""
-    done = run(name, *arguments, cwd=cwd)
+    done = run(name, *arguments, cwd=cwd, env=env)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 
