@@ -44,12 +44,14 @@ soak: $(STAMP)
 	ROUNDS=51 $(BIN)/python tests/benchmarks/startup.py docs/startup.md
 	ROUNDS=51 $(BIN)/python tests/benchmarks/generator.py docs/generator.md
 	$(BIN)/python tests/benchmarks/packages.py docs/packages.md
+	$(BIN)/python tests/benchmarks/graphs.py docs/graphs.md
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install -q --group bench
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/generator.py
 	$(BIN)/python tests/benchmarks/packages.py
+	$(BIN)/python tests/benchmarks/graphs.py
 
 # The shipped units are written from src/tapdaemon/unit/templates.py; a test holds them equal.
 units:

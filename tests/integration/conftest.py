@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from counting import COUNTER_TAC
+from counters import COUNTER_TAC
 
 LIMIT = 20.0
 """Seconds after which a thing that should have happened has not."""

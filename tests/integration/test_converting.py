@@ -11,7 +11,7 @@ import sys
 import zipfile
 
 import pytest
-from counting import ask, manifest, one_round
+from counters import ask, manifest, one_round
 from twisted.application import service
 
 from conftest import LIMIT, clean_environment, command, mktap, ok, run

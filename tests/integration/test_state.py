@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from counting import ask, manifest, one_round
+from counters import ask, manifest, one_round
 
 from conftest import LIMIT, free_port, mktap, run
 

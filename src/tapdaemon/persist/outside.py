@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -125,10 +125,10 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, (str, bytes, int, float))
 
 
-def names(modules: Iterable[ModuleType], saved: Collection[int]) -> list[Name]:
+def names(modules: Iterable[ModuleType], is_saved: Callable[[Any], bool]) -> list[Name]:
     """The names of own modules that stand for objects of the graph and are read by a function of one of them.
 
-    :param saved: the identities of the graph's objects.
+    :param is_saved: whether an object is the graph's.
     """
     own = list(modules)
     read = read_by_functions(own)
@@ -136,7 +136,7 @@ def names(modules: Iterable[ModuleType], saved: Collection[int]) -> list[Name]:
         Name(module.__name__, name, value)
         for module in own
         for name, value in vars(module).items()
-        if name in read and id(value) in saved and not isinstance(value, _BY_NAME)
+        if name in read and not isinstance(value, _BY_NAME) and is_saved(value)
     ]
 
 

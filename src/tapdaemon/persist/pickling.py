@@ -17,7 +17,6 @@ from tapdaemon.persist.gate import Gate, closed_to
 from tapdaemon.persist.references import Rule, check_class, rule_for
 
 PROTOCOL = 5
-_UNKNOWN: Any = object()
 
 
 class _Pickler(pickle.Pickler):
@@ -29,16 +28,55 @@ class _Pickler(pickle.Pickler):
         self._rules: dict[type, Rule | None] = {}
 
     def reducer_override(self, value: Any) -> Any:
-        kind = type(value)
-        rule = self._rules.get(kind, _UNKNOWN)
-        if rule is _UNKNOWN:
-            rule = self._named if issubclass(kind, (type, FunctionType)) else rule_for(kind)
-            self._rules[kind] = rule
+        try:
+            rule = self._rules[type(value)]
+        except KeyError:
+            rule = self._rules[type(value)] = self._rule(type(value))
         return NotImplemented if rule is None else rule(value)
+
+    def _rule(self, kind: type) -> Rule | None:
+        return self._named if issubclass(kind, (type, FunctionType)) else rule_for(kind)
 
     def _named(self, value: Any) -> Any:
         self.modules.add(value.__module__ or "builtins")
         return check_class(value) if isinstance(value, type) else reduce_function(value)
+
+
+class _NotSavedError(Exception):
+    """The probe came to something that no pickler had saved."""
+
+
+class _Probe(pickle.Pickler):
+    """Tells whether a pickler has saved an object, by its memo; to copy that into a dict takes longer than to save.
+
+    An object that it knows is written as a reference to the memo, before anything is asked of it or of its parts.
+    """
+
+    def __init__(self, asked: pickle.Pickler) -> None:
+        self._buffer = io.BytesIO()
+        super().__init__(self._buffer, 3)  # without frames
+        self.memo = asked.memo
+        self._wanted: Any = None
+        self._seen: dict[int, bool] = {}
+
+    def has(self, value: Any) -> bool:
+        if id(value) not in self._seen:
+            self._wanted = value
+            self._buffer.seek(0)
+            self._buffer.truncate()
+            try:
+                self.dump(value)
+                self._seen[id(value)] = self._buffer.getvalue()[2:3] in (pickle.BINGET, pickle.LONG_BINGET)
+            except _NotSavedError:
+                self._seen[id(value)] = False
+        return self._seen[id(value)]
+
+    def persistent_id(self, value: Any) -> None:
+        if value is not self._wanted:
+            raise _NotSavedError
+
+    def reducer_override(self, _: Any) -> Any:
+        raise _NotSavedError
 
 
 class _Unpickler(pickle.Unpickler):
@@ -87,7 +125,7 @@ def dumps(application: Any) -> tuple[bytes, frozenset[str]]:
     own = [sys.modules[name] for name in sorted(pickler.modules) if provenance.is_own(name)]
     if own:
         # A second pickle with the first one's memo: what it names is the graph's own.
-        found = outside.names(own, pickler.memo.copy())
+        found = outside.names(own, _Probe(pickler).has)
         if found:
             pickler.dump([tuple(one) for one in found])
     return buffer.getvalue(), frozenset(pickler.modules)
