@@ -206,7 +206,12 @@ def test_append_adds_a_service(tmp_path, web, port, tapd):
 def test_name_user_and_group_are_declared(tmp_path):
     """-n, -u and -g, by name and by number."""
     mktap("-n", "relay", "-u", "nobody", "-g", "65534", "-o", "x.tap", "socks", cwd=tmp_path)
-    assert manifest(tmp_path / "x.tap")["process"] == {"name": "relay", "uid": "nobody", "gid": 65534}
+    assert manifest(tmp_path / "x.tap")["process"] == {
+        "name": "relay",
+        "uid": "nobody",
+        "gid": 65534,
+        "options": {},
+    }
     assert manifest(tmp_path / "x.tap")["services"][0]["path"] == "relay"
 
 

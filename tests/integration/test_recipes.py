@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import stat
 import zipfile
 
 import pytest
@@ -107,6 +110,67 @@ def test_a_service_keeps_its_own_state_beside_a_recipe(tmp_path, tapd, settled):
         assert ("resumed" in server.log) == (count > 1)
 
 
+def test_a_makers_own_plugin_travels(tmp_path, tapd, settled):
+    """A recipe is followed where neither the plugin nor the module exists; nothing of either is left on the path."""
+    env, port = settled(KEEPING), free_port()
+    mktap("settled", "--word", "there", "--port", str(port), cwd=tmp_path, env=env)
+    shutil.rmtree(tmp_path / "path")
+    names = {member["name"] for member in manifest(tmp_path / "settled.tap")["members"]}
+    assert names >= {"code/tap_plugins/settled_plugin.py", "code/settled.py"}
+    for count in (1, 2):
+        server = tapd("settled.tap")
+        assert fetch(port) == b"there %d" % count
+        assert server.stop() == 0, server.log
+    assert "keeps its recipe" in mktap("--rebuild", "settled.tap", "-o", "again.tap", cwd=tmp_path)
+    server = tapd("again.tap")
+    assert fetch(port) == b"there 1"
+
+
+SETTING = """
+from twisted.application import service
+from twisted.python import usage
+import os
+
+class Options(usage.Options):
+    def postOptions(self):
+        # As carbon's: a umask of its own where twistd was given none, and its files by name.
+        if self.parent["umask"] is None:
+            self.parent["umask"] = 0o027
+        self.parent["pidfile"] = "settled.pid"
+        self.parent["uid"], self.parent["gid"] = 0, 0
+
+class Writer(service.Service):
+    def startService(self):
+        super().startService()
+        open("written", "w").close()
+
+def makeService(options):
+    assert options.parent["nodaemon"] in (0, False)
+    return Writer()
+"""
+
+
+def test_what_a_maker_sets_among_twistds_options_is_kept(tmp_path, tapd, settled):
+    """Umask, pidfile, user: they are the tap's, and the command line has the last word."""
+    if os.geteuid() != 0:
+        pytest.skip("SKIPPED: the maker asks for root, which only root can be")
+    env = settled(PLAIN)
+    (tmp_path / "path" / "settled.py").write_text(SETTING)
+    mktap("settled", cwd=tmp_path, env=env)
+    process = manifest(tmp_path / "settled.tap")["process"]
+    assert process["options"] == {"pidfile": "settled.pid", "umask": "027"}
+    assert (process["uid"], process["gid"]) == (0, 0)
+    shown = run("tapctl", "show", "settled.tap", cwd=tmp_path).stdout
+    assert "with  --pidfile=settled.pid\n                --umask=027\n" in shown
+    for more, mode in ([], 0o640), (["--umask", "077"], 0o600):
+        server = tapd(*more, "settled.tap")
+        assert stat.S_IMODE((tmp_path / "written").stat().st_mode) == mode
+        assert (tmp_path / "settled.pid").read_text().strip() == str(server.process.pid)
+        assert server.stop() == 0
+        (tmp_path / "written").unlink()
+        assert not (tmp_path / "settled.pid").exists()
+
+
 def test_without_the_check_the_graph_is_kept(tmp_path, settled):
     """--no-check: nobody looks."""
     told = mktap("--no-check", "settled", "--port", "1", cwd=tmp_path, env=settled(PLAIN))
@@ -115,7 +179,7 @@ def test_without_the_check_the_graph_is_kept(tmp_path, settled):
 
 def test_a_recipe_that_cannot_be_followed(tmp_path, settled):
     """Without the plugin the start ends in one message that names it."""
-    mktap("settled", "--port", str(free_port()), cwd=tmp_path, env=settled(PLAIN))
+    mktap("--no-include", "settled", "--port", str(free_port()), cwd=tmp_path, env=settled(PLAIN))
     done = run("tapd", "-n", "settled.tap", cwd=tmp_path)
     assert done.returncode == 64
     assert "settled.tap: maker 'settled': unknown; known are: " in done.stderr

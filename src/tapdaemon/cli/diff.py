@@ -54,6 +54,7 @@ def _declared(manifest: Manifest) -> dict[str, tuple[str, ...]]:
         "name": (process.name,),
         "user": () if process.uid is None else (str(process.uid),),
         "group": () if process.gid is None else (str(process.gid),),
+        "with": tuple(f"--{name}={value}" for name, value in process.options),
         "listens on": tuple(f"{one.address} {one.service}".rstrip() for one in needs.listen),
         "files": needs.files,
         "writes": needs.writable,

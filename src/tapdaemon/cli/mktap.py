@@ -107,7 +107,7 @@ def _with_maker(context: click.Context, arguments: tuple[str, ...]) -> None:
 
 
 def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]) -> None:
-    from tapdaemon.persist import making
+    from tapdaemon.persist import gathering, making
 
     progress = options.pop("progress")
     if progress:
@@ -116,7 +116,7 @@ def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]
         raise UsageError("-a and -y", "both name an application to begin with", "give one")
     if options["rebuild"] and (maker or options["append"] or options["python"]):
         raise UsageError("--rebuild", "the tap's recipe says what is made", "give no maker, no -a and no -y")
-    request = making.Request(maker=maker, arguments=arguments, **_given(options), passphrase=_passphrase(options))
+    request = gathering.Request(maker=maker, arguments=arguments, **_given(options), passphrase=_passphrase(options))
     made = making.make(request, os.environ, _say if progress else _quiet)
     for warning in made.warnings:
         click.echo(f"mktap: warning: {printable(warning)}", err=True)

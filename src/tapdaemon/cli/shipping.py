@@ -138,8 +138,8 @@ def _from_tas(path: str, output: str) -> str:
 
 
 def _from_tac(path: str, include: tuple[str, ...], output: str) -> str:
-    from tapdaemon.persist import descriptions, making
+    from tapdaemon.persist import descriptions, gathering, making
 
     descriptions.watch()
-    making.make(making.Request(python=path, output=output, include=include), os.environ, lambda _: None)
+    making.make(gathering.Request(python=path, output=output, include=include), os.environ, lambda _: None)
     return output

@@ -23,6 +23,7 @@ def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
     yield _row("application", process.name)
     yield _row("runs as", _identity(process.uid, process.gid))
     sealed = "" if manifest.seal is None else f"; sealed with {manifest.seal.cipher}, so most of it does not show here"
+    yield from _rows("with", (f"--{name}={value}" for name, value in process.options))
     yield _row("keeps", f"{manifest.keeps}, in style {manifest.style}{sealed}")
     yield from _rows("for", manifest.forced)
     yield from _rows("services", _services(manifest))

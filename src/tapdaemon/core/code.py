@@ -82,9 +82,25 @@ class CodeImporter(MetaPathFinder, InspectLoader):
     def _origin(self, place: str) -> str:
         return self._origins.get(place, f"<tap>/code/{place}")
 
+    def modules_in(self, package: str) -> list[str]:
+        """The names of the modules right below a package."""
+        places = (place.split("/") for place in self._sources)
+        found = [parts[1] for parts in places if len(parts) == 2 and parts[0] == package]  # noqa: PLR2004 - folder, file
+        return [f"{package}.{name.removesuffix('.py')}" for name in sorted(found) if name.endswith(".py")]
+
     def install(self) -> None:
         """Let imports find these modules, before any of the same name on the path."""
         sys.meta_path.insert(0, self)
+
+
+PLUGINS = "tap_plugins"
+"""Where plugin files of the application's own lie below code/: a folder twisted/ there would hide the real one."""
+
+
+def own_plugins() -> list[str]:
+    """The modules of plugins that the installed importers have."""
+    importers = [one for one in sys.meta_path if isinstance(one, CodeImporter)]
+    return [name for one in importers for name in one.modules_in(PLUGINS)]
 
 
 def tac_module(path: str) -> str:

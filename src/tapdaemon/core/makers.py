@@ -5,18 +5,23 @@ This is the only place that scans for plugins: a running tap never does.
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import IServiceMaker
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.plugin import IPlugin
 from twisted.python import usage
 from zope.interface import provider
 
+from tapdaemon.core.code import own_plugins
 from tapdaemon.errors import StartError, UnknownNameError, UsageError
+from tapdaemon.tapfile.manifest import SETTABLE
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ def find_makers() -> tuple[Maker, ...]:
 def find_maker(name: str) -> Maker:
     """The maker of that name; no other's module is imported, for in a sandbox some of them may not be.
 
+    One whose plugin travels in the tap comes before those that are installed.
+
     :raises UnknownNameError: there is none.
     :raises UsageError: it is there but failed to import.
     """
@@ -73,10 +80,18 @@ def find_maker(name: str) -> Maker:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for plugin in getPlugins(IServiceMaker):
+        for plugin in (*_travelling(), *getPlugins(IServiceMaker)):
             if str(plugin.tapname) == name:
                 return choose((_examine(plugin),), name)
     return choose(find_makers(), name)  # which tells what there is
+
+
+def _travelling() -> Iterator[Any]:
+    """The makers of plugins that tapdaemon.core.code imports from a tap."""
+    for name in own_plugins():
+        for value in vars(importlib.import_module(name)).values():
+            if IServiceMaker.providedBy(value) and IPlugin.providedBy(value):
+                yield value
 
 
 def _examine(plugin: Any) -> Maker:
@@ -145,6 +160,32 @@ def parse_options(maker: Maker, arguments: Sequence[str]) -> Any:
         remedy = "the fault is the maker's: try other options, or report it to its authors"
         raise StartError(f"maker {maker.name}", f"parsing its options failed with {_words(error)}", remedy) from error
     return options
+
+
+def settings(options: Any) -> dict[str, str]:
+    """What a maker has set among twistd's own options, its parent's: carbon a umask, say.
+
+    :param options: the maker's, after its service was made.
+    """
+    parent, fresh = options.parent, twistd_options("")
+    changed = {name: parent[name] for name in SETTABLE if parent[name] != fresh[name]}
+    words: Mapping[str, Callable[[Any], str]] = {"umask": "{:03o}".format, "nodaemon": lambda value: str(bool(value))}
+    return {name: words.get(name, str)(value) for name, value in changed.items()}
+
+
+def modules(maker: Maker) -> set[str]:
+    """The modules that following a recipe with this maker imports, beside those of the plugin itself."""
+    found = (getattr(part, "__module__", None) for part in (maker.plugin.options, maker.plugin.makeService))
+    return {name for name in found if isinstance(name, str)}
+
+
+def plugin_file(maker: Maker) -> str | None:
+    """The file below twisted/plugins that a maker comes from."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("twisted.plugins.") and any(value is maker.plugin for value in vars(module).values()):
+            path = getattr(module, "__file__", None)
+            return path if isinstance(path, str) and path.endswith(".py") else None
+    return None
 
 
 def make_service(maker: Maker, options: Any) -> Any:

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from twisted.logger import Logger
@@ -36,6 +37,8 @@ def make(
     code: Mapping[str, bytes] | None = None,
     lineage: Lineage | None = None,
     writable: tuple[str, ...] = (),
+    settings: Mapping[str, str] = MappingProxyType({}),
+    modules: Iterable[str] = (),
     include: bool = True,
     warn: Callable[[str], None] = lambda _: None,
 ) -> TapImage:
@@ -43,6 +46,8 @@ def make(
 
     :param code: more of them, by their path below code/; what is here is not looked for.
     :param writable: folders outside its state folder that the application writes, absolute.
+    :param settings: tapd's options that its makers have set.
+    :param modules: that its recipe imports.
     :param include: whether its own modules travel.
     :param warn: told, in a line, what may surprise on another host.
     :raises UnsavableError: with every object that stands in the way.
@@ -51,10 +56,10 @@ def make(
 
     from tapdaemon.persist import reads, travel
 
-    payload, modules = styles.dump(application, style)
-    modules |= reads.modules(application)
+    payload, named = styles.dump(application, style)
+    needed = named | reads.modules(application) | frozenset(modules)
     process = IProcess(application)
-    travelling = travel.gather(modules, code or {}, include=include)
+    travelling = travel.gather(needed, code or {}, include=include)
     for warning in travelling.warnings:
         warn(warning)
     manifest = Manifest(
@@ -62,6 +67,7 @@ def make(
             getattr(process, "processName", None) or IService(application).name or "tap",
             getattr(process, "uid", None),  # a .tas leaves out what was None
             getattr(process, "gid", None),
+            tuple(sorted(settings.items())),
         ),
         style=style,
         services=tree.outline(application),
@@ -70,7 +76,7 @@ def make(
             files=reads.files(application),
             writable=writable,
             distributions=travelling.distributions,
-            modules=provenance.top_level(modules),
+            modules=provenance.top_level(needed),
             orphans=travelling.orphans,
         ),
         recipe=recipe,

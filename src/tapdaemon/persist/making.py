@@ -4,60 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from twisted.application.service import IProcess, IService
-
-from tapdaemon.core import code as codes
-from tapdaemon.core import makers
-from tapdaemon.core.application import Application
-from tapdaemon.errors import SchemaError, TapSealedError, UnloadableError, UsageError
-from tapdaemon.persist import images, outside, recipes, redeclare, styles
+from tapdaemon.errors import SchemaError, UnloadableError, UsageError
+from tapdaemon.persist import images, redeclare, styles
 from tapdaemon.persist.checking import Check, Verdict
 from tapdaemon.persist.child import stopped_clock
+from tapdaemon.persist.gathering import Progress, Request, application, gather, opened
 from tapdaemon.persist.likeness import Alike, Likeness
 from tapdaemon.tapfile import fields, folders
-from tapdaemon.tapfile.container import TapFile, TapImage, encode
-from tapdaemon.tapfile.manifest import Lineage, Recipe, Step
+from tapdaemon.tapfile.container import TapImage, encode
+from tapdaemon.tapfile.manifest import Lineage, Recipe
 from tapdaemon.tapfile.whole import write_whole
-
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What mktap was asked for.
-
-    :param maker: a maker's name, with its arguments; or None.
-    :param python: a .tac instead of a maker.
-    :param append: a tap to which the maker's service is added.
-    :param no_include: leave the application's own modules out, but for those in `include`.
-    :param no_check: do not load it in a fresh process to see whether its graph is as good as its recipe.
-    :param passphrase: seals the tap, and opens those that it is made from; None leaves it open.
-    :param rebuild: a tap that is made anew from its recipe, whatever became of the classes in its graph.
-    :param keep_state: a tap whose snapshots the new one goes on from.
-    :param include: modules and package folders that travel in code/.
-    :param writable: folders that the application writes, beside its state folder.
-    """
-
-    maker: str | None = None
-    arguments: tuple[str, ...] = ()
-    python: str | None = None
-    output: str | None = None
-    appname: str | None = None
-    uid: str | None = None
-    gid: str | None = None
-    append: str | None = None
-    style: str = "pickle"
-    include: tuple[str, ...] = ()
-    writable: tuple[str, ...] = ()
-    keep_state: str | None = None
-    no_include: bool = False
-    no_check: bool = False
-    passphrase: bytes | None = field(default=None, repr=False)
-    rebuild: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,17 +28,6 @@ class Made:
     image: TapImage
     warnings: tuple[str, ...] = ()
     is_sealed: bool = False
-
-
-@dataclass
-class _Parts:
-    """An application on its way into a tap."""
-
-    application: Any
-    steps: list[Step] = field(default_factory=list)
-    python: str | None = None
-    code: dict[str, bytes] = field(default_factory=dict)
-    folder: str = "/"
 
 
 def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Made:
@@ -95,7 +43,7 @@ def make(request: Request, environ: Mapping[str, str], progress: Progress) -> Ma
         check = None if request.no_check else children.enter_context(Check())
         likeness = None
         if request.append is None:
-            likeness = children.enter_context(Likeness(lambda: styles.dump(_application(request), "pickle")))
+            likeness = children.enter_context(Likeness(lambda: styles.dump(application(request), "pickle")))
         return _make(request, environ, progress, path, check, likeness)
 
 
@@ -109,7 +57,7 @@ def _make(
 ) -> Made:
     fixed = environ.get("SOURCE_DATE_EPOCH", "")
     with stopped_clock(int(fixed)) if fixed.isdigit() else contextlib.nullcontext():
-        parts = _gather(request, progress)
+        parts = gather(request, progress)
     parts.code |= images.collect_code(request.include)
     progress("saving the application")
     alike = likeness.told() if likeness is not None else Alike()
@@ -124,6 +72,8 @@ def _make(
         code=parts.code,
         lineage=lineage,
         writable=writable,
+        settings=parts.settings,
+        modules=parts.modules,
         include=not request.no_include,
         warn=warnings.append,
     )
@@ -145,19 +95,6 @@ def _sealed(image: TapImage, passphrase: bytes) -> TapImage:
     from tapdaemon.persist.sealing import Lock, seal
 
     return seal(image, Lock(passphrase))
-
-
-def _opened(path: str, request: Request) -> TapImage:
-    """A tap that goes into the new one: its owner checked, its seal opened."""
-    with TapFile(path, os.geteuid()) as tap:
-        image = tap.image()
-    if image.manifest.seal is None:
-        return image
-    if request.passphrase is None:
-        raise TapSealedError(path, "it is sealed", "give its passphrase with -e, which seals the new one with the same")
-    from tapdaemon.persist.sealing import Lock, unseal
-
-    return unseal(image, Lock(request.passphrase), path)
 
 
 def _checked(image: TapImage, verdict: Verdict, request: Request) -> TapImage:
@@ -191,84 +128,10 @@ def _output(request: Request) -> str:
     return path
 
 
-def _application(request: Request) -> Any:
-    return _gather(request, lambda _: None).application
-
-
-def _gather(request: Request, progress: Progress) -> _Parts:
-    from twisted.internet import reactor
-
-    with outside.recorded(reactor) as calls:
-        parts = _build(request, progress)
-    outside.attach(parts.application, calls)
-    return parts
-
-
-def _build(request: Request, progress: Progress) -> _Parts:
-    parts = _start(request, progress)
-    if request.maker is not None:
-        progress("looking for makers")
-        maker = makers.choose(makers.find_makers(), request.maker)
-        progress(f"running maker {maker.name}")
-        service = makers.make_service(maker, makers.parse_options(maker, request.arguments))
-        service.setServiceParent(parts.application)
-        parts.steps.append(Step(maker.name, request.arguments))
-        parts.folder = os.getcwd()
-    _set_process(parts.application, request)
-    return parts
-
-
-def _start(request: Request, progress: Progress) -> _Parts:
-    """What the maker's service is added to: a new application, a .tac's, or that of a tap."""
-    if request.python is not None:
-        progress(f"running {request.python}")
-        application, module, source = codes.run_tac(request.python)
-        return _Parts(application, python=module, code={f"{module}.py": source}, folder=os.getcwd())
-    if request.rebuild is not None:
-        return _rebuilt(request.rebuild, request, progress)
-    if request.append is not None:
-        progress(f"loading {request.append}")
-        image = _opened(request.append, request)
-        recipe = image.manifest.recipe or Recipe()
-        return _Parts(
-            images.load(image, request.append),
-            steps=list(recipe.steps),
-            python=recipe.python,
-            code=image.code,
-            folder=recipe.folder,
-        )
-    return _Parts(Application(request.appname or request.maker or "application"))
-
-
-def _rebuilt(path: str, request: Request, progress: Progress) -> _Parts:
-    """The application of a tap's recipe, with the modules that it carries."""
-    progress(f"following the recipe of {path}")
-    image = _opened(path, request)
-    codes.CodeImporter(image.code).install()
-    application = recipes.build(image.manifest, path)
-    recipe = image.manifest.recipe or Recipe()
-    return _Parts(application, list(recipe.steps), recipe.python, dict(image.code), recipe.folder)
-
-
-def _set_process(application: Any, request: Request) -> None:
-    """-n, -u and -g over what the application says itself."""
-    process = IProcess(application)
-    if request.uid is not None:
-        process.uid = _identity(request.uid)
-    if request.gid is not None:
-        process.gid = _identity(request.gid)
-    if request.appname is not None:
-        IService(application).name = request.appname
-
-
-def _identity(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdigit() else text
-
-
 def _keep_state(image: TapImage, path: str, request: Request, progress: Progress) -> TapImage:
     """Let a base go on from the snapshots of another that differs only in what it declares."""
     progress(f"comparing with {path}")
-    older = _opened(path, request)
+    older = opened(path, request)
     fresh = images.load(image, image.manifest.process.name)
     moved = redeclare.differences(images.load(older, path), fresh)
     before = older.manifest.lineage

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 
 class Options(NamedTuple):
@@ -41,3 +42,24 @@ class Options(NamedTuple):
     keepalive_grace: float = 1.0
     start_timeout: float = 60.0
     stop_timeout: float = 20.0
+
+
+def with_settings(options: Options, settings: Iterable[tuple[str, str]], *, systemd: bool) -> Options:
+    """The options, with those that the tap's makers have set where the command line says nothing.
+
+    :param settings: see `tapdaemon.tapfile.manifest.SETTABLE`.
+    :param systemd: whether the manager decides where the process is and what it logs to; the umask is still its own.
+    """
+    defaults = Options()
+    given: dict[str, Any] = {
+        name: _READ.get(name, str)(text)
+        for name, text in settings
+        if getattr(options, name) == getattr(defaults, name) and (name == "umask" or not systemd)
+    }
+    return options._replace(**given)
+
+
+_READ: Mapping[str, Callable[[str], object]] = {
+    "umask": lambda text: int(text, 8),
+    "nodaemon": lambda text: text == "True",
+}

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tapdaemon.errors import ContradictionError, TapMissingError, TapSealedError, UnreadableError
+from tapdaemon.errors import ContradictionError, TapError, TapMissingError, TapSealedError, UnreadableError
 from tapdaemon.run.options import Options
 from tapdaemon.run.snapshots import Base
 from tapdaemon.run.surroundings import Surroundings
@@ -172,16 +172,33 @@ def find(options: Options, here: Surroundings, uid: int, typed: bytes | None = N
     return source
 
 
+def settings(options: Options, here: Surroundings, uid: int) -> tuple[tuple[str, str], ...]:
+    """Tapd's options that the tap's makers have set; none of what is no tap, or of one that `find` will refuse."""
+    if options.python is not None or options.source is not None:
+        return ()
+    try:
+        path = _path(options, here)
+        if kinds.kind(path) != kinds.TAP:
+            return ()
+        with TapFile(path, uid) as file:
+            return file.manifest.process.options
+    except TapError:
+        return ()
+
+
+def _path(options: Options, here: Surroundings) -> str:
+    if options.instance is not None:
+        return _installed(folders.check_name(options.instance), here)
+    return options.tap or options.file
+
+
 def _find(options: Options, here: Surroundings, uid: int, typed: bytes | None) -> Source:
     if options.python is not None:
         return PythonSource(options.python)
     if options.source is not None:
         return RawSource(options.source, folders.stem(options.source.removesuffix(".tas")), uid, kinds.STOCK_SOURCE)
-    if options.instance is not None:
-        path, name = _installed(folders.check_name(options.instance), here), options.instance
-    else:
-        path = options.tap or options.file
-        name = folders.lineage_name(path)
+    path = _path(options, here)
+    name = options.instance or folders.lineage_name(path)
     try:
         if kinds.kind(path) == kinds.STOCK_PICKLE:
             return RawSource(path, name, uid, kinds.STOCK_PICKLE)

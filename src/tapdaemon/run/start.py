@@ -29,7 +29,7 @@ from tapdaemon.run import pidfile as pidfiles
 from tapdaemon.run.caller import Caller
 from tapdaemon.run.detach import ForegroundVerdict, Verdict, detach
 from tapdaemon.run.notify import Notifier, SilentNotifier, SystemdNotifier
-from tapdaemon.run.options import Options
+from tapdaemon.run.options import Options, with_settings
 from tapdaemon.run.predecessor import NoPredecessor, Predecessor
 from tapdaemon.run.privileges import Identity, become, identify
 from tapdaemon.run.surroundings import Surroundings
@@ -66,6 +66,9 @@ def run(options: Options, here: Surroundings, precursor: NoPredecessor | Predece
     :param precursor: the running process that this one is to succeed, if there is one.
     :raises TapError: what went wrong, with the exit status; in a daemon the parent has been told.
     """
+    from tapdaemon.run.source import settings
+
+    options = with_settings(options, settings(options, here, os.geteuid()), systemd=here.systemd)
     typed = None
     daemon = _daemonizes(options, here)
     pidfile = _pidfile(options, daemon=daemon)

@@ -17,6 +17,8 @@ MANIFEST_MAX = 16 * 2**20
 STYLES = ("pickle", "source")
 KINDS = ("tcp4", "tcp6", "unix", "udp4", "udp6", "unixgram")
 REASONS = ("made", "shutdown", "converted")
+SETTABLE = ("logfile", "nodaemon", "pidfile", "prefix", "rundir", "umask")
+"""twistd's options that a maker may set for its application: a umask, say."""
 CIPHERS = ("AES-256-GCM",)
 DERIVATIONS = ("scrypt",)
 SEALED = "sealed"
@@ -24,11 +26,15 @@ SEALED = "sealed"
 
 
 class Process(NamedTuple):
-    """Who the application runs as.  None means: whoever the service manager or the caller chose."""
+    """Who the application runs as.  None means: whoever the service manager or the caller chose.
+
+    :param options: of tapd, that a maker set among twistd's own while it made the application; see `SETTABLE`.
+    """
 
     name: str
     uid: int | str | None = None
     gid: int | str | None = None
+    options: tuple[tuple[str, str], ...] = ()
 
 
 class Member(NamedTuple):
@@ -205,4 +211,5 @@ def dump(manifest: Manifest) -> bytes:
     """The manifest as JSON, the same bytes for the same values."""
     value: dict[str, Any] = {"tap": SCHEMA} | _plain(manifest)
     value["needs"]["distributions"] = dict(manifest.needs.distributions)
+    value["process"]["options"] = dict(manifest.process.options)
     return json.dumps(value, indent=1, ensure_ascii=True).encode() + b"\n"

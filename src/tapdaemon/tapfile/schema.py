@@ -21,6 +21,7 @@ from tapdaemon.tapfile.manifest import (
     REASONS,
     SCHEMA,
     SEALED,
+    SETTABLE,
     STYLES,
     Lineage,
     Listen,
@@ -36,6 +37,7 @@ from tapdaemon.tapfile.manifest import (
 )
 
 _SALT = re.compile(r"(?:[0-9a-f]{2}){16,64}\Z")
+_UMASK = re.compile(r"[0-7]{1,3}\Z")
 _NONCE = re.compile(r"[0-9a-f]{24}\Z")
 
 
@@ -91,7 +93,14 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
 
 
 def _process(reader: Reader) -> Process:
-    return Process(reader.text("name", 255), reader.identity("uid"), reader.identity("gid"))
+    options = reader.mapping("options") if reader.has("options") else ()
+    unknown = [name for name, _ in options if name not in SETTABLE]
+    if unknown:
+        raise SchemaError(f"{reader.where}.options", f"{unknown[0]!a} is none of {', '.join(SETTABLE)}")
+    umask = dict(options).get("umask", "0")
+    if not _UMASK.match(umask):
+        raise SchemaError(f"{reader.where}.options.umask", f"{umask!a} is no octal number up to 777")
+    return Process(reader.text("name", 255), reader.identity("uid"), reader.identity("gid"), options)
 
 
 def _member(value: Any, where: str) -> Member:
