@@ -171,6 +171,19 @@ def test_what_a_maker_sets_among_twistds_options_is_kept(tmp_path, tapd, settled
         assert not (tmp_path / "settled.pid").exists()
 
 
+def test_a_maker_that_ends_the_program(tmp_path, settled):
+    """It is a failure like any other; and where it was asked for its version, it is none."""
+    env = settled(PLAIN)
+    ending = SETTING.replace(
+        '        self.parent["pidfile"]', '        raise SystemExit(3)\n        self.parent["pidfile"]'
+    )
+    (tmp_path / "path" / "settled.py").write_text(ending)
+    done = run("mktap", "settled", cwd=tmp_path, env=env)
+    assert done.returncode == 70
+    assert done.stderr == "mktap: maker settled: ended with 3; what it said before tells why\n"
+    assert run("mktap", "settled", "--version", cwd=tmp_path, env=env).returncode == 0
+
+
 def test_without_the_check_the_graph_is_kept(tmp_path, settled):
     """--no-check: nobody looks."""
     told = mktap("--no-check", "settled", "--port", "1", cwd=tmp_path, env=settled(PLAIN))

@@ -156,6 +156,8 @@ def parse_options(maker: Maker, arguments: Sequence[str]) -> Any:
         options.parseOptions(list(arguments))
     except usage.UsageError as error:
         raise UsageError(f"maker {maker.name}", str(error), f"see mktap {maker.name} --help") from error
+    except SystemExit as error:
+        raise _ended(maker, error) from error
     except Exception as error:
         remedy = "the fault is the maker's: try other options, or report it to its authors"
         raise StartError(f"maker {maker.name}", f"parsing its options failed with {_words(error)}", remedy) from error
@@ -198,8 +200,17 @@ def make_service(maker: Maker, options: Any) -> Any:
         return maker.plugin.makeService(options)
     except (usage.UsageError, ValueError) as error:
         raise UsageError(f"maker {maker.name}", str(error), f"see mktap {maker.name} --help") from error
+    except SystemExit as error:
+        raise _ended(maker, error) from error
     except Exception as error:
         raise StartError(f"maker {maker.name}", f"failed with {_words(error)}") from error
+
+
+def _ended(maker: Maker, end: SystemExit) -> BaseException:
+    """A maker that ends the program has failed, unless it did what it was asked for: --version, say."""
+    if not end.code:
+        return end
+    return StartError(f"maker {maker.name}", f"ended with {end.code!r}", "what it said before tells why")
 
 
 def maker_help(maker: Maker) -> str:

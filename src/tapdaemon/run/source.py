@@ -181,9 +181,12 @@ def settings(options: Options, here: Surroundings, uid: int) -> tuple[tuple[str,
         if kinds.kind(path) != kinds.TAP:
             return ()
         with TapFile(path, uid) as file:
-            return file.manifest.process.options
+            manifest = file.manifest
     except TapError:
         return ()
+    # A maker that looks for its pidfile before it starts (carbon's) must not find the one that is written for it.
+    early = ("pidfile",) if manifest.keeps == "recipe" else ()
+    return tuple((name, text) for name, text in manifest.process.options if name not in early)
 
 
 def _path(options: Options, here: Surroundings) -> str:
