@@ -134,7 +134,7 @@ class Twistd:
         return self.path.read_text()
 
     def __enter__(self) -> Self:
-        until(lambda: "reactor class" in self.log or self.process.poll() is not None, "twistd started")
+        until(lambda: " starting on " in self.log or self.process.poll() is not None, "twistd started")
         assert self.process.poll() is None, self.log
         return self
 

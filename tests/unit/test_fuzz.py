@@ -14,8 +14,8 @@ from twisted.web import server, static
 
 import tapdaemon
 from tapdaemon import errors
-from tapdaemon.persist import images, pickling
-from tapdaemon.tapfile.container import TapFile, encode
+from tapdaemon.persist import images, pickling, sealing
+from tapdaemon.tapfile.container import TapFile, decode, encode
 from tapdaemon.tapfile.manifest import Lineage, Member, Recipe, Step, dump
 
 BITS = range(8) if os.environ.get("TAPDAEMON_SOAK") else (0,)
@@ -40,16 +40,19 @@ def right(tap, tmp_path_factory) -> bytes:
     return outcome(tap, tmp_path_factory.mktemp("right") / "web.tap")[1]
 
 
-def outcome(data: bytes, path) -> tuple[str, bytes]:
+def outcome(data: bytes, path, lock: sealing.Lock | None = None) -> tuple[str, bytes]:
     """What becomes of a file: `loaded` and the application's payload, or the error's name."""
     path.write_bytes(data)
     path.chmod(0o600)
     try:
         with TapFile(str(path), path.stat().st_uid) as opened:
-            application = images.load(opened.image(), str(path))
+            image = opened.image()
+            if lock is not None:
+                image = sealing.unseal(image, lock, str(path))
+            application = images.load(image, str(path))
     except errors.TapError as error:
         # The status says whose fault it is, the message names the file; anything else is an outcome of its own.
-        is_clear = error.status == 65 and str(path) in str(error)
+        is_clear = error.status in (65, 77) and str(path) in str(error)
         return type(error).__name__ if is_clear else f"unclear: {error}", b""
     return "loaded", pickling.dumps(application)[0]
 
@@ -83,6 +86,27 @@ def test_every_byte_flipped(tap, right, tmp_path, table):
 
 
 TITLE = "Altered taps"
+
+
+def test_a_sealed_tap_flipped_and_cut(tap, right, tmp_path, table, monkeypatch):
+    """The same of a sealed one, whose clear manifest counts as well: what loads is what was sealed."""
+    monkeypatch.setattr(sealing, "COST_N", 2)
+    sealed = encode(sealing.seal(decode(tap, "web.tap"), sealing.Lock(b"horse")))
+    path = tmp_path / "web.tap"
+    flipped: Counter[str] = Counter()
+    for place in range(len(sealed)):
+        for bit in BITS:
+            altered = bytearray(sealed)
+            altered[place] ^= 1 << (bit or place % 8)
+            what, payload = outcome(bytes(altered), path, sealing.Lock(b"horse"))
+            assert what != "loaded" or payload == right, (place, bit)
+            assert not what.startswith("unclear"), (place, bit, what)
+            flipped[what] += 1
+    cut = Counter(outcome(sealed[:length], path, sealing.Lock(b"horse"))[0] for length in range(len(sealed)))
+    assert set(cut) == {"TapDamagedError"}
+    for done, outcomes in (("sealed, one bit flipped", flipped), ("sealed, cut off", cut)):
+        for what, count in outcomes.most_common():
+            table("altered", TITLE, ["tap", "outcome", "count"], [done, what, count])
 
 
 def test_cut_at_every_length(tap, tmp_path, table):

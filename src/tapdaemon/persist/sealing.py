@@ -45,7 +45,11 @@ class Lock:
         from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
         derivation = Scrypt(salt=bytes.fromhex(seal.salt), length=_KEY_SIZE, n=seal.n, r=seal.r, p=seal.p)
-        return derivation.derive(self._passphrase)
+        try:
+            return derivation.derive(self._passphrase)
+        except MemoryError:
+            need = 128 * seal.n * seal.r // 2**20
+            raise TapSealedError("", f"its key takes {need} MiB of memory to derive", "give the process more") from None
 
     def prove(self, seal: Seal) -> None:
         """Remember a seal that this passphrase opened: its salt is nobody else's choice."""
@@ -91,6 +95,9 @@ def unseal(image: TapImage, lock: Lock, subject: str) -> TapImage:
     nonce = bytes.fromhex(outside.seal.nonce)
     try:
         inside = AESGCM(lock.key(outside.seal)).decrypt(nonce, image.members[SEALED], _bound(outside))
+    except TapSealedError as error:
+        error.within(subject)
+        raise
     except InvalidTag:
         raise TapSealedError(
             subject,
