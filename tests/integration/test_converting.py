@@ -94,7 +94,20 @@ def test_converting_imports_nothing(tmp_path):
     ok("tapconvert", "-i", "web.tap", "-o", "text.tap", "-t", "source", cwd=tmp_path)
     ok("tapctl", "diff", "web.tap", "text.tap", cwd=tmp_path)
     edit(tmp_path, "s/Mark/Other/", "text.tap")
+    ok("tapctl", "unit", "./web.tap", cwd=tmp_path)
+    arguments = ["-q", "-m", "Ann Example <ann@example.org>", "--unit-only", "web.tap"]
+    ok("tap2deb", *arguments, cwd=tmp_path)
+    ok("tap2rpm", *arguments, cwd=tmp_path)
+    script = "import sys; from tapdaemon.unit import generator; list(generator.generate('units', taps=['.']))"
+    subprocess.run([sys.executable, "-P", "-c", script], cwd=tmp_path, check=True, env=clean_environment())
     assert not (tmp_path / "mark").exists()
+    assert run("tapd", "-n", "web.tap", cwd=tmp_path).returncode == 65
+    # The mark is one: who loads the payload has it.
+    load = "import pickle, zipfile; pickle.loads(zipfile.ZipFile('web.tap').read('application.pickle'))"
+    subprocess.run(
+        [sys.executable, "-c", load], cwd=tmp_path, check=False, env=clean_environment(), capture_output=True
+    )
+    assert (tmp_path / "mark").exists()
 
 
 def test_what_stock_sob_wrote_becomes_a_tap(tmp_path):

@@ -220,8 +220,8 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=40 if SOAK else 4,
-    stateful_step_count=14,
+    max_examples=30 if SOAK else 3,
+    stateful_step_count=12,
     deadline=None,
     derandomize=not SOAK,
     database=None,
