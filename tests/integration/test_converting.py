@@ -281,6 +281,19 @@ def test_root_leaves_a_snapshot_to_its_owner(tmp_path, counter, port, tapd):
     assert (tmp_path / "link.tap").is_symlink()
 
 
+def test_a_snapshot_converted_in_its_place_stays_its_owners(tmp_path, counter, port, tapd):
+    """Else the service could not resume what root converted."""
+    if os.geteuid() != 0:
+        pytest.skip("SKIPPED: only root converts what is another user's")
+    one_round(tapd, port, answers=b"1 hello")
+    snapshot = tmp_path / "counter-shutdown.tap"
+    os.chown(snapshot, 1234, 4321)
+    ok("tapconvert", "-i", "counter-shutdown.tap", "-o", "counter-shutdown.tap", "-t", "source", cwd=tmp_path)
+    assert (snapshot.stat().st_uid, snapshot.stat().st_gid) == (1234, 4321)
+    ok("tapconvert", "-i", "counter-shutdown.tap", "-o", "other.tap", cwd=tmp_path)
+    assert (tmp_path / "other.tap").stat().st_uid == 0
+
+
 # ---- sealed
 
 

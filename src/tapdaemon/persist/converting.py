@@ -58,9 +58,10 @@ def convert(request: Request, environ: Mapping[str, str]) -> Converted:
     :param environ: for SOURCE_DATE_EPOCH.
     :raises TapError: with the fact; nothing is written.
     """
-    for style, known in ((request.kind, (GUESS, *KNOWN)), (request.style or GUESS, (GUESS, *KNOWN))):
-        if style not in known:
-            raise UnknownNameError("style", style, KNOWN)
+    if request.kind not in (GUESS, *KNOWN):
+        raise UnknownNameError("style", request.kind, KNOWN)
+    if request.style is not None and request.style not in KNOWN:
+        raise UnknownNameError("style", request.style, KNOWN)
     kind = kinds.kind(request.source) if request.kind not in stock.STYLES else request.kind
     if request.style in stock.STYLES:
         return _to_stock(request, kind, request.style)
@@ -84,8 +85,16 @@ def convert(request: Request, environ: Mapping[str, str]) -> Converted:
     if request.encrypt:
         image = sealing.seal(image, sealing.Lock(request.new_passphrase()))
     data = encode(image)
-    write_whole(request.output, data)
+    write_whole(request.output, data, *_whose(request))
     return Converted(request.output, len(data), image.manifest.style, request.encrypt, tuple(warnings))
+
+
+def _whose(request: Request) -> tuple[int, tuple[int, int] | None]:
+    """Mode and owner of the output: its writer's own, unless it takes the place of the input, as a snapshot's does."""
+    if not os.path.exists(request.output) or not os.path.samefile(request.source, request.output):
+        return 0o600, None
+    status = os.stat(request.source)
+    return status.st_mode & 0o777, (status.st_uid, status.st_gid)
 
 
 def _opened(request: Request, uid: int | None) -> TapImage:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tapdaemon.tapfile import outline
 from tapdaemon.tapfile.nodes import Group, Made, Name
 
-_ALIGNED = 5000
+_ALIGNED = 1000
 """Lists up to this length are aligned; longer ones are compared place by place, for alignment is quadratic."""
 _LONG = 200
 _Pair = tuple[Any, Any, "Way"]
