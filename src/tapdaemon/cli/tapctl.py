@@ -40,7 +40,10 @@ def command() -> None:
 @click.option("--graph", is_flag=True, help="The saved objects, which are read without making any.")
 @_PASSPHRASE
 def show(tap: str, *, as_json: bool, graph: bool, passphrase_file: str | None) -> None:
-    """Print what TAP holds, from its manifest; with --graph, its saved objects.  Nothing in it is run."""
+    """Print what TAP holds.
+
+    From its manifest; with --graph, its saved objects.  Nothing in it is run.
+    """
     from tapdaemon.cli.show import page
 
     path = locate(tap)
@@ -65,9 +68,10 @@ def show(tap: str, *, as_json: bool, graph: bool, passphrase_file: str | None) -
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @_PASSPHRASE
 def diff(first: str, second: str, *, as_json: bool, passphrase_file: str | None) -> None:
-    """Print what differs between two taps, by path through the tree: a base and its shutdown snapshot, say.
+    """Print what differs between two taps.
 
-    Exits with 0 if nothing does, with 1 if something does, as diff(1).
+    By path through the tree, of a base and its shutdown snapshot, say.  Exits with 0 if nothing does, with 1 if
+    something does, as diff(1).
     """
     from tapdaemon.cli.diff import changes, page
     from tapdaemon.cli.opening import opened
@@ -86,9 +90,10 @@ def diff(first: str, second: str, *, as_json: bool, passphrase_file: str | None)
 @click.argument("tap")
 @_PASSPHRASE
 def edit(tap: str, *, passphrase_file: str | None) -> None:
-    """Open TAP's graph as text in your editor ($VISUAL, $EDITOR), and write back a tap that verifies, or nothing.
+    """Open TAP's graph as text in your editor.
 
-    Stop its unit before you edit a snapshot: a running application writes it anew when it stops.
+    The editor is $VISUAL's or $EDITOR's; what is written back is a tap that verifies, or nothing.  Stop its unit before
+    you edit a snapshot: a running application writes it anew when it stops.
     """
     from tapdaemon.cli.edit import edit as edit_tap
 
