@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -102,6 +104,32 @@ def ok(name: str, *arguments: str | Path, cwd: Path, env: dict[str, str] | None 
     done = run(name, *arguments, cwd=cwd, env=env)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def manifest(path: Path) -> dict:
+    """A tap's manifest, as JSON has it."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("manifest.json"))
+
+
+def rewrite(path: Path, change: Callable[[dict, dict[str, bytes]], object], *, honest: bool = False) -> None:
+    """Change the manifest and the members of a tap.
+
+    :param honest: whether the manifest then lists the members as they have become.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    told = json.loads(members.pop("manifest.json"))
+    change(told, members)
+    if honest:
+        told["members"] = [
+            {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for name, data in members.items()
+        ]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", json.dumps(told))
+        for name, data in members.items():
+            archive.writestr(name, data)
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import zipfile
-from pathlib import Path
 
 COUNTER_TAC = """
 from twisted.application import service, strports
@@ -34,11 +31,6 @@ def ask(port: int, data: bytes = b"+") -> bytes:
     with socket.create_connection(("127.0.0.1", port), 10) as client:
         client.sendall(data)
         return client.recv(100)
-
-
-def manifest(path: Path) -> dict:
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read("manifest.json"))
 
 
 def one_round(tapd, port: int, *options: str, answers: bytes) -> str:

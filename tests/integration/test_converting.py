@@ -11,10 +11,10 @@ import sys
 import zipfile
 
 import pytest
-from counters import ask, manifest, one_round
+from counters import ask, one_round
 from twisted.application import service
 
-from conftest import LIMIT, clean_environment, command, mktap, ok, run
+from conftest import LIMIT, clean_environment, command, manifest, mktap, ok, run
 
 MARK = """
 import os

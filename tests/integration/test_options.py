@@ -10,12 +10,11 @@ import socket
 import stat
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from conftest import clean_environment, command, free_port, mktap, run, until
+from conftest import clean_environment, command, free_port, manifest, mktap, rewrite, run, until
 
 
 @pytest.fixture
@@ -37,11 +36,6 @@ def get(port: int) -> bytes:
         return connection.getresponse().read()
     finally:
         connection.close()
-
-
-def manifest(path: Path) -> dict:
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read("manifest.json"))
 
 
 # ---- tapd
@@ -271,26 +265,17 @@ def test_show_prints_a_page_and_json(tmp_path, web, port):
 
 def test_show_runs_nothing(tmp_path):
     """A payload and code that would leave a mark do not."""
-    import hashlib
 
     class Mark:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "mark"),)
 
-    mktap("socks", cwd=tmp_path)
-    path = tmp_path / "socks.tap"
-    told = manifest(path)
-    members = {
+    hostile = {
         "application.pickle": pickle.dumps(Mark()),
         "code/twisted.py": f"import os; os.mkdir({str(tmp_path / 'mark')!r})".encode(),
     }
-    told["members"] = [
-        {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in members.items()
-    ]
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("manifest.json", json.dumps(told))
-        for name, data in members.items():
-            archive.writestr(name, data)
+    mktap("socks", cwd=tmp_path)
+    rewrite(tmp_path / "socks.tap", lambda _, members: members.update(hostile), honest=True)
     assert run("tapctl", "show", "socks.tap", cwd=tmp_path).returncode == 0
     assert not (tmp_path / "mark").exists()
 

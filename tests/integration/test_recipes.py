@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
-import zipfile
 
 import pytest
 from variants import fetch
 
-from conftest import free_port, mktap, run
+from conftest import free_port, manifest, mktap, run
 
 PLUGIN = """
 from twisted.application.service import ServiceMaker
@@ -78,11 +76,6 @@ def settled(tmp_path):
         return {"PYTHONPATH": str(tmp_path / "path")}
 
     return make
-
-
-def manifest(tap) -> dict:
-    with zipfile.ZipFile(tap) as archive:
-        return json.loads(archive.read("manifest.json"))
 
 
 def test_settings_at_module_level_force_the_recipe(tmp_path, tapd, settled):

@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from conftest import built_twice, command, mktap, run
+from conftest import built_twice, command, mktap, rewrite, run
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="SKIPPED: there is no dpkg-deb here")
 WHO = "Ann Example <ann@example.org>"
@@ -160,7 +160,7 @@ def test_what_is_not_installed_cannot_be_bundled(tmp_path):
     """Named, with the way out; nothing is left."""
     dump = {"Twisted": "26.1", "Nowhere-To-Be-Found": "1.0"}
     mktap("web", "--path", tmp_path, "--listen", "tcp:80", cwd=tmp_path)
-    change_manifest(tmp_path / "web.tap", lambda manifest: manifest["needs"].update(distributions=dump))
+    rewrite(tmp_path / "web.tap", lambda manifest, _: manifest["needs"].update(distributions=dump))
     done = tap2deb(tmp_path, "--bundle", "web.tap")
     assert done.returncode == 70
     assert "nowhere-to-be-found: not installed here, so it cannot be bundled" in done.stderr
@@ -170,24 +170,12 @@ def test_what_is_not_installed_cannot_be_bundled(tmp_path):
 def test_a_module_that_nobody_has(tmp_path):
     """mktap warns of it, tap2deb refuses it, --depends says which package has it."""
     mktap("web", "--path", tmp_path, "--listen", "tcp:80", cwd=tmp_path)
-    change_manifest(tmp_path / "web.tap", lambda manifest: manifest["needs"].update(orphans=["handmade"]))
+    rewrite(tmp_path / "web.tap", lambda manifest, _: manifest["needs"].update(orphans=["handmade"]))
     done = tap2deb(tmp_path, "web.tap")
     assert done.returncode == 70
     assert "handmade: no distribution has it, and the tap does not carry it" in done.stderr
     done = tap2deb(tmp_path, "-q", "--depends", "handmade", "web.tap")
     assert done.returncode == 0, done.stderr
-
-
-def change_manifest(path, change) -> None:
-    """Rewrite a tap's manifest."""
-    with zipfile.ZipFile(path) as tap:
-        members = {name: tap.read(name) for name in tap.namelist()}
-    manifest = json.loads(members["manifest.json"])
-    change(manifest)
-    members["manifest.json"] = json.dumps(manifest).encode()
-    with zipfile.ZipFile(path, "w") as tap:
-        for name, data in members.items():
-            tap.writestr(name, data)
 
 
 @pytest.mark.skipif(MAY_SKIP and shutil.which("dpkg-source") is None, reason="SKIPPED: there is no dpkg-source here")

@@ -18,17 +18,17 @@ class Codec(NamedTuple):
 
 def _source_dumps(value: Any) -> tuple[bytes, frozenset[str]]:
     """What a pickle of it says, as text."""
-    from tapdaemon.tapfile import source, symbols
+    from tapdaemon.tapfile import graphs
 
     payload, modules = pickling.dumps(value)
-    return source.write(symbols.read(payload)).encode("utf-8", "surrogatepass"), modules
+    return graphs.form("source").write(graphs.form("pickle").read(payload)), modules
 
 
 def _source_loads(payload: bytes, needed: Iterable[str]) -> Any:
     """The text as a pickle, which goes through the same gate."""
-    from tapdaemon.tapfile import assembly, parsing
+    from tapdaemon.tapfile import graphs
 
-    return pickling.loads(assembly.assemble(parsing.parse(payload.decode("utf-8", "surrogatepass"))), needed)
+    return pickling.loads(graphs.form("pickle").write(graphs.form("source").read(payload)), needed)
 
 
 CODECS: Mapping[str, Codec] = {
