@@ -172,7 +172,11 @@ _SANDBOX: Sequence[tuple[str, ...]] = (
     ("SystemCallArchitectures", "native", "MemoryDenyWriteExecute= is left off: it breaks TLS (cffi's callbacks)."),
     ("SystemCallFilter", "@system-service"),
     ("SystemCallFilter", "~@privileged @resources"),
-    ("SystemCallErrorNumber", "EPERM", "What is filtered fails; the kernel's own way is to kill."),
+    (
+        "SystemCallErrorNumber",
+        "EPERM",
+        "What is filtered fails; the kernel's own way is to kill: importing readline calls setfsuid (ncurses 6.5).",
+    ),
 )
 
 HEADER = "tap@NAME runs the Twisted application in NAME.tap, from {where}."
