@@ -96,6 +96,7 @@ def run(version: str, pins: list[str]) -> tuple[str, bool | None, str]:
             if done.returncode:
                 return name, False, done.stdout + done.stderr
         stamp.touch()
+    subprocess.run([folder / "bin/python", "-m", "compileall", "-q", "src"], cwd=PROJECT)
     done = subprocess.run(
         [folder / "bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
          *(SAME_EVERYWHERE if pins else PYTHON_DEPENDENT)],

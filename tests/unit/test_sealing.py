@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 import pytest
 
@@ -146,6 +147,28 @@ def test_what_needs_the_payload_says_that_it_is_sealed():
     """No caller can take what is sealed for a payload."""
     with pytest.raises(errors.TapSealedError):
         _ = sealing.seal(PLAIN, Lock(b"horse")).payload
+
+
+def test_without_cryptography_it_says_so(monkeypatch):
+    """69, with the package's name; nothing else needs it."""
+    sealed = sealing.seal(PLAIN, Lock(b"horse"))
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    for work in (lambda: sealing.seal(PLAIN, Lock(b"horse")), lambda: sealing.unseal(sealed, Lock(b"horse"), "x")):
+        with pytest.raises(errors.UnavailableError, match="python3-cryptography") as caught:
+            work()
+        assert caught.value.status == 69
+
+
+def test_a_key_that_takes_too_much_memory(monkeypatch):
+    """How much it takes is told."""
+    seal = sealing.seal(PLAIN, Lock(b"horse")).manifest.seal._replace(n=2**20)
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("cryptography.hazmat.primitives.kdf.scrypt.Scrypt.derive", fail)
+    with pytest.raises(errors.TapSealedError, match="takes 1024 MiB"):
+        Lock(b"horse").key(seal)
 
 
 def test_a_passphrase_in_a_file(tmp_path):

@@ -181,7 +181,7 @@ def _lineage(reader: Reader) -> Lineage:
 
 
 def _seal(reader: Reader) -> Seal:
-    """Bounded, so that nobody's file makes scrypt take all memory: at most 1 GiB, and 16 times what we write."""
+    """Bounded, so that nobody's file makes scrypt take all memory: at most 1 GiB, and 32 times the work of ours."""
     found = Seal(
         n=reader.integer("n", 2, 2**20),
         r=reader.integer("r", 1, 8),
