@@ -53,9 +53,24 @@ def environment(full: bool) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
+OLDER = [FOLDER / f"{version}-{pins[0].partition('==')[2]}/bin/python" for version, pins in PAIRS if pins]
+
+
+def variants() -> bool:
+    """Every variant in every style under the older Twisteds, for the soak's table."""
+    passed = True
+    for python in OLDER if "TAPDAEMON_SOAK" in os.environ else []:
+        command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/integration/test_variants.py"]
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+        passed = passed and done.returncode == 0
+        words = done.stdout[-20000:] if done.returncode else done.stdout.strip().splitlines()[-1]
+        print(f"Every style under {python}: {words}")
+    return passed
+
+
 def upgrades() -> bool:
     """Taps of the older environments run here, and one's of here there; in the soak all of them, else a few."""
-    older = [FOLDER / f"{version}-{pins[0].partition('==')[2]}/bin/python" for version, pins in PAIRS if pins]
+    older = OLDER
     newest = Path(sys.executable)
     passed = True
     for runner, others in ((newest, older), *((python, [newest]) for python in older)):
@@ -110,5 +125,6 @@ with ThreadPoolExecutor(max_workers=2) as pool:
     outcomes = list(pool.map(lambda pair: run(*pair), PAIRS))
 for name, passed, words in outcomes:
     print(f"{name}: {words}" if passed is not False else f"{name} FAILED:\n{words}")
+fits = variants()
 upgraded = upgrades()
-sys.exit(not upgraded or any(passed is False for _, passed, _ in outcomes))
+sys.exit(not fits or not upgraded or any(passed is False for _, passed, _ in outcomes))

@@ -155,6 +155,10 @@ def _to_stock(request: Request, kind: str, style: str) -> Converted:
                 forced = [f"{name}: {line}" for line in image.manifest.forced]
                 raise UnsavableError(request.source, [f"{name}: it is built from its recipe at each start", *forced])
             application = images.load(image, request.source)
-        data = stock.dump(application, style, proof)
+        try:
+            data = stock.dump(application, style, proof)
+        except UnsavableError as error:
+            error.within(request.source)
+            raise
     write_whole(request.output, data)
     return Converted(request.output, len(data), style)
