@@ -40,7 +40,7 @@ def run_click(program: str, command: click.Command) -> None:
         sys.stderr.write(f"{error.format_message()}\n")
         sys.exit(EX_USAGE)
     except click.ClickException as error:
-        leave(program, UsageError("", error.format_message(), f"see {program} --help"))
+        leave(program, UsageError("", error.format_message().rstrip("."), f"see {program} --help"))
     except click.Abort:
         sys.exit(130)
     except BrokenPipeError:

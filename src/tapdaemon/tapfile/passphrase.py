@@ -26,7 +26,8 @@ def read(path: str) -> bytes:
                 raise UnreadableError(path, "everybody may read this passphrase", f"chmod 600 {path}")
             found = file.read(LONGEST + 1)
     except OSError as error:
-        raise UnreadableError(path, f"cannot be read: {os_reason(error)}", "name another file") from error
+        what = f"passphrase file {path}"
+        raise UnreadableError(what, f"cannot be read: {os_reason(error)}", "name another file") from error
     return _checked(found.removesuffix(b"\n"), path)
 
 
