@@ -15,7 +15,8 @@ from test_symbols import PLAIN
 import tapdaemon
 from tapdaemon import errors
 from tapdaemon.persist import pickling, styles
-from tapdaemon.tapfile import assembly, parsing, source, symbols
+from tapdaemon.tapfile import assembly, graphs, parsing, source, symbols
+from tapdaemon.tapfile.nodes import Group
 
 NEEDED = ["livelihood", "twisted"]
 
@@ -128,3 +129,21 @@ def test_a_hostile_text_is_refused_at_the_same_gate(tmp_path, monkeypatch):
     with pytest.raises(errors.UnloadableError, match=r"os\.system: refused"):
         styles.load(f"application = call('os:system', '{TOUCH}')".encode(), "source", ["os"])
     assert os.listdir(tmp_path) == []
+
+
+def test_a_source_has_a_bound(monkeypatch):
+    """To parse a text takes seventy times its size: what is too large is refused before, when written and when read."""
+    monkeypatch.setattr(graphs, "SOURCE_MAX", 100)
+    with pytest.raises(errors.TapError, match="more than the 100 that are read; keep it as a pickle"):
+        graphs.form("source").write([Group("list", ["x" * 100])])
+    with pytest.raises(errors.TapDamagedError, match="more than the 100 that are read"):
+        graphs.form("source").read(b"application = [" + b"1, " * 40 + b"]")
+
+
+def test_what_is_written_again_is_no_larger():
+    """Texts that come again are references, as in a pickle of Python's own."""
+    many = [{"a long name of an attribute": number, "another": str(number % 7)} for number in range(1000)]
+    payload = pickle.dumps(many, 5)
+    again = assembly.assemble(symbols.read(payload))
+    assert pickle.loads(again) == many
+    assert len(again) < len(payload) * 1.3

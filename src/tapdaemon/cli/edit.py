@@ -15,7 +15,7 @@ import tapdaemon
 from tapdaemon.cli.opening import opened
 from tapdaemon.cli.reporting import printable
 from tapdaemon.errors import TapError, UsageError
-from tapdaemon.tapfile import graphs, nodes, parsing, revision, source
+from tapdaemon.tapfile import graphs, nodes, revision
 from tapdaemon.tapfile.container import TapImage, decode, encode
 from tapdaemon.tapfile.whole import write_whole
 
@@ -33,7 +33,8 @@ def edit(path: str, passphrase_file: str | None) -> str:
     before = graphs.roots(tap.image, path)
     # What was sealed is not written to a disk in the clear.
     folder = _IN_MEMORY if tap.lock is not None and os.path.isdir(_IN_MEMORY) else None
-    new = _edited(source.write(before), folder, lambda text: _revised(tap.image, before, text))
+    text = graphs.form("source").write(before)
+    new = _edited(text, folder, lambda written: _revised(tap.image, before, written))
     if new is None:
         return f"{path}: unchanged"
     data = encode(tap.closed(new))
@@ -43,15 +44,15 @@ def edit(path: str, passphrase_file: str | None) -> str:
     return f"{path}: {len(data)} bytes, {addresses}"
 
 
-def _edited(text: str, folder: str | None, read: Callable[[str], TapImage]) -> TapImage | None:
+def _edited(text: bytes, folder: str | None, read: Callable[[bytes], TapImage]) -> TapImage | None:
     """What somebody makes of a text; None if nothing.  A slip can be mended, as in visudo(8)."""
     fd, name = tempfile.mkstemp(prefix="tapctl-", suffix=".py", dir=folder)
     try:
-        with os.fdopen(fd, "w", encoding="utf-8", errors="surrogatepass") as file:
+        with os.fdopen(fd, "wb") as file:
             file.write(text)
         while True:
             _open_editor(name)
-            with open(name, encoding="utf-8", errors="surrogatepass") as file:
+            with open(name, "rb") as file:
                 written = file.read()
             if written == text:
                 return None
@@ -74,12 +75,12 @@ def _open_editor(name: str) -> None:
         raise UsageError("", error.format_message(), "name your editor in $VISUAL or $EDITOR") from error
 
 
-def _revised(image: TapImage, before: list[Any], text: str) -> TapImage:
+def _revised(image: TapImage, before: list[Any], text: bytes) -> TapImage:
     """The tap with the graph that a text says; every name in it is one that tapd would let through."""
     from tapdaemon.persist.gate import Gate, needed_by
 
     try:
-        after = parsing.parse(text)
+        after = graphs.form("source").read(text)
         gate = Gate(needed_by(image))
         for name in nodes.names(after):
             gate.check_module(name.module, name.name)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tapdaemon.errors import ContradictionError, TapSealedError, UnknownNameError, UnsavableError, UsageError
+from tapdaemon.errors import ContradictionError, TapError, TapSealedError, UnknownNameError, UnsavableError, UsageError
 from tapdaemon.persist import images, sealing, stock
 from tapdaemon.tapfile import folders, graphs, kinds, trust
 from tapdaemon.tapfile.container import TapFile, TapImage, encode, open_tap
@@ -124,7 +124,12 @@ def _restyled(image: TapImage, request: Request, lineage: Lineage) -> TapImage:
     style = request.style or image.manifest.style
     if style == image.manifest.style:
         return image
-    made = graphs.with_roots(image, graphs.roots(image, request.source), style)
+    roots = graphs.roots(image, request.source)
+    try:
+        made = graphs.with_roots(image, roots, style)
+    except TapError as error:
+        error.within(request.source)
+        raise
     before = image.manifest.lineage
     after = before._replace(reason=lineage.reason, time=lineage.time, writer=lineage.writer)
     content = image.manifest.content

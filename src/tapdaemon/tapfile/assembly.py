@@ -34,6 +34,8 @@ def assemble(roots: Iterable[Any]) -> bytes:
 class _Writer:
     def __init__(self) -> None:
         self._memo: dict[int, int] = {}
+        self._texts: dict[str, int] = {}
+        self._count = 0
         self._keep: list[Any] = []  # nodes whose identity is in the memo stay alive
 
     def write(self, root: Any) -> bytes:
@@ -55,19 +57,32 @@ class _Writer:
         return end.opcode + self._memoize(end.node) if known is None else end.drop + _get(known)
 
     def _memoize(self, node: Any) -> bytes:
-        self._memo[id(node)] = len(self._memo)
+        self._memo[id(node)] = self._count
+        self._count += 1
         self._keep.append(node)
         return b"\x94"
+
+    def _text(self, text: str) -> bytes:
+        """A text, and when it comes again a reference to it, as to any name of an attribute."""
+        known = self._texts.get(text)
+        if known is not None:
+            return _get(known)
+        self._texts[text] = self._count
+        self._count += 1
+        data = text.encode("utf-8", "surrogatepass")
+        size = len(data)
+        head = b"\x8c" + bytes([size]) if size < 256 else b"\x8d" + struct.pack("<Q", size)  # noqa: PLR2004 - a byte
+        return head + data + b"\x94"
 
     def _parts(self, node: Any) -> list[Any]:
         """What is written for a node, in order: bytes, nodes, ends."""
         if not isinstance(node, (Group, Made, Name)):
-            return [_atom(node)]
+            return [self._text(node) if isinstance(node, str) else _atom(node)]
         known = self._memo.get(id(node))
         if known is not None:
             return [_get(known)]
         if isinstance(node, Name):
-            return [_text(node.module), _text(node.name), b"\x93", self._memoize(node)]
+            return [self._text(node.module), self._text(node.name), b"\x93", self._memoize(node)]
         return self._made(node) if isinstance(node, Made) else self._group(node)
 
     def _group(self, node: Group) -> list[Any]:
@@ -113,15 +128,8 @@ def _get(index: int) -> bytes:
     return b"h" + bytes([index]) if index < 256 else b"j" + struct.pack("<I", index)  # noqa: PLR2004 - BINGET has a byte
 
 
-def _text(text: str) -> bytes:
-    data = text.encode("utf-8", "surrogatepass")
-    return b"\x8d" + struct.pack("<Q", len(data)) + data
-
-
 def _atom(value: Any) -> bytes:
     """A plain value, as the standard library writes it, between its header and its STOP."""
-    if isinstance(value, str):
-        return _text(value)
     if isinstance(value, bytes):
         return b"\x8e" + struct.pack("<Q", len(value)) + value
     return pickle.dumps(value, 2)[2:-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tapdaemon.errors import TapDamagedError, UnknownNameError
+from tapdaemon.errors import TapDamagedError, TapError, UnknownNameError
 from tapdaemon.tapfile import assembly, parsing, source, symbols
 from tapdaemon.tapfile.container import TapImage, seal_members
 from tapdaemon.tapfile.manifest import payload_name
@@ -18,7 +18,20 @@ class Form(NamedTuple):
     write: Callable[[Sequence[Any]], bytes]
 
 
+SOURCE_MAX = 32 * 2**20
+"""Bytes of a source: to parse it takes Python some seventy times as much memory."""
+
+
+def _bytes(text: str) -> bytes:
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) > SOURCE_MAX:
+        raise TapError("source", f"{len(data)} bytes, more than the {SOURCE_MAX} that are read", "keep it as a pickle")
+    return data
+
+
 def _text(payload: bytes) -> str:
+    if len(payload) > SOURCE_MAX:
+        raise TapDamagedError("source", f"{len(payload)} bytes, more than the {SOURCE_MAX} that are read")
     try:
         return payload.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
@@ -27,10 +40,7 @@ def _text(payload: bytes) -> str:
 
 FORMS: Mapping[str, Form] = {
     "pickle": Form(symbols.read, assembly.assemble),
-    "source": Form(
-        lambda payload: parsing.parse(_text(payload)),
-        lambda roots: source.write(roots).encode("utf-8", "surrogatepass"),
-    ),
+    "source": Form(lambda payload: parsing.parse(_text(payload)), lambda roots: _bytes(source.write(roots))),
 }
 
 
