@@ -44,8 +44,13 @@ class Table:
         if column is None or not self.path.exists():
             return []
         ours = {str(row[column]) for row in self.rows}
-        lines = [line for line in self.path.read_text().splitlines() if line.startswith("| ")][2:]
+        header, _, *lines = [line for line in self.path.read_text().splitlines() if line.startswith("|")]
+        if header != self._line(self.header):
+            return []  # another table, of before
         return [line for line in lines if line.split("|")[column + 1].strip() not in ours]
+
+    def _line(self, cells: list[object] | list[str]) -> str:
+        return "| " + " | ".join(map(str, cells)) + " |"
 
     def write(self) -> None:
         day = dt.datetime.now(dt.UTC).date()
@@ -57,10 +62,10 @@ class Table:
             "",
             f"Made by `make soak` on {day} with {versions}.",
             "",
-            "| " + " | ".join(self.header) + " |",
+            self._line(self.header),
             "|" + " --- |" * len(self.header),
             *self._kept(),
-            *("| " + " | ".join(map(str, row)) + " |" for row in self.rows),
+            *map(self._line, self.rows),
         ]
         self.path.write_text("\n".join(lines) + "\n")
 
