@@ -14,10 +14,12 @@ from twisted.web import server, static
 
 from tapdaemon import Application
 from tapdaemon.core import needs, tree
+from tapdaemon.errors import TapDamagedError
 from tapdaemon.persist import images
 from tapdaemon.tapfile import graphs, outline, revision, symbols
 from tapdaemon.tapfile.comparison import change, differences
 from tapdaemon.tapfile.manifest import Listen
+from tapdaemon.tapfile.nodes import Group, Made, Name
 
 
 class Shop(service.Service):
@@ -198,3 +200,41 @@ def test_an_edited_path_is_declared():
 def test_an_edited_name_is_in_the_outline():
     _, after = revised(lambda text: text.replace("name='shop'", "name='stall'"))
     assert [one.path for one in after.manifest.services][1] == "market/stall"
+
+
+# ---- what a file may do to who looks into it
+
+
+def made(module: str, kind: str, /, **attributes) -> Made:
+    """An object as a node, as any file may have it."""
+    return Made(Name(module, kind), Group("tuple"), new=True, states=[Group("dict", list(attributes.items()))])
+
+
+def test_what_has_no_end_is_looked_at_as_far_as_it_goes():
+    """Services below services, an endpoint that wraps itself: no recursion, no hang."""
+    endpoint = made("nowhere", "Wrapper")
+    endpoint.states[0].items.append(("_wrappedEndpoint", endpoint))
+    inner = made("twisted.application.internet", "StreamServerEndpointService", endpoint=endpoint, name="port")
+    top = made("twisted.application.service", "MultiService", services=Group("list", [inner]))
+    for _ in range(5000):
+        top = made("twisted.application.service", "MultiService", services=Group("list", [top, inner]))
+    parts = Group("dict", [("twisted.application.service.IService", top)])
+    root = made("tapdaemon.core.application", "Application", _adapterCache=parts)
+    assert len(outline.services(root)) == outline.DEEPEST + 2
+    assert outline.listens(root) == ()
+    assert list(differences([root], [root])) == []
+
+
+def test_many_keys_that_look_alike():
+    """They are told apart by their number, in a time that grows with it."""
+    keys = [(Name("shop", "Till"), number) for number in range(50_000)]
+    one = Group("dict", [(Made(kind, Group("tuple"), new=True), number) for kind, number in keys])
+    other = Group("dict", [(Made(kind, Group("tuple"), new=True), number) for kind, number in keys])
+    assert list(differences([one], [other])) == []
+    other.items[7] = (other.items[7][0], "7")
+    assert [one.way for one in differences([one], [other])] == ["application → [shop.Till #8]"]
+
+
+def test_an_empty_payload_is_damage():
+    with pytest.raises(TapDamagedError, match="empty"):
+        symbols.read(b"")

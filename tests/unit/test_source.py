@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import pickle
@@ -14,8 +15,9 @@ from test_symbols import PLAIN
 
 import tapdaemon
 from tapdaemon import errors
+from tapdaemon.cli import graph
 from tapdaemon.persist import pickling, styles
-from tapdaemon.tapfile import assembly, graphs, parsing, source, symbols
+from tapdaemon.tapfile import assembly, comparison, graphs, parsing, source, symbols
 from tapdaemon.tapfile.nodes import Group
 
 NEEDED = ["livelihood", "twisted"]
@@ -147,3 +149,20 @@ def test_what_is_written_again_is_no_larger():
     again = assembly.assemble(symbols.read(payload))
     assert pickle.loads(again) == many
     assert len(again) < len(payload) * 1.3
+
+
+def test_a_long_number_is_written():
+    """Python refuses decimals of more than 4300 digits; the graph of a file shows them all the same."""
+    value = {"long": 10**9000, "negative": -(3**9000), "short": 10**400}
+    assert again(value) == value
+    root = symbols.read(pickle.dumps(value))[0]
+    assert "0x" in graph.tree(root)
+    json.dumps(graph.table(root))
+    assert list(comparison.differences([root], [root])) == []
+
+
+def test_a_name_that_is_written_otherwise_stays_itself():
+    """The parser would make an fi of the ligature, and another attribute of it."""
+    one = livelihood.Keeper()
+    vars(one)["\ufb01le"] = 1
+    assert vars(again(one)) == vars(one)

@@ -20,6 +20,7 @@ _BRACKETS = {
     "frozenset": "frozenset()",
     "bytearray": "bytearray",
 }
+_JSON = (str, int, float, bool, type(None))
 _LONG = 200
 _DEEP = 100
 """Levels of indentation; what lies deeper is not moved further to the right."""
@@ -48,7 +49,7 @@ def table(root: Any) -> dict[str, Any]:
 
     def part(value: Any) -> Any:
         if not isinstance(value, (Group, Made, Name)):
-            return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
+            return value if isinstance(value, _JSON) and not nodes.is_long(value) else nodes.literal(value)
         if id(value) not in numbers:
             numbers[id(value)] = len(numbers)
             queue.append(value)
@@ -75,7 +76,7 @@ def _label(value: Any, shared: set[int], labels: dict[int, int]) -> tuple[str, b
 
 
 def _plain(value: Any) -> str:
-    text = str(value) if isinstance(value, Name) else repr(value)
+    text = str(value) if isinstance(value, Name) else nodes.literal(value)
     return text if len(text) <= _LONG else f"{text[:_LONG]}... ({len(text)} characters)"
 
 

@@ -6,12 +6,13 @@ difference means that both load to equal applications.  Lists are aligned, so th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from tapdaemon.tapfile import outline
-from tapdaemon.tapfile.nodes import Group, Made, Name
+from tapdaemon.tapfile.nodes import Group, Made, Name, literal
 
 _ALIGNED = 1000
 """Lists up to this length are aligned; longer ones are compared place by place, for alignment is quadratic."""
@@ -71,7 +72,7 @@ def brief(node: Any) -> str:
         return outline.class_of(node) if node.kind is not None else f"{outline.class_of(node)}(...)"
     if isinstance(node, Group) and node.kind != "bytearray":
         return f"{node.kind} of {len(node.items)}"
-    text = str(node) if isinstance(node, Name) else repr(node)
+    text = str(node) if isinstance(node, Name) else literal(node)
     return text if len(text) <= _LONG else f"{text[:_LONG]}... ({len(text)} characters)"
 
 
@@ -102,7 +103,7 @@ class _Walker:
         if isinstance(one, Name):
             return str(one) != str(other), []
         if not isinstance(one, (Group, Made)):
-            return repr(one) != repr(other), []  # repr: NaN is itself, and -0.0 is not 0.0
+            return literal(one) != literal(other), []  # as text: NaN is itself, and -0.0 is not 0.0
         known = self._of_first.get(id(one)), self._of_second.get(id(other))
         if known != (None, None):
             return known != (id(other), id(one)) and _has_identity(one), []
@@ -192,12 +193,12 @@ def _mapping(one: Sequence[tuple[Any, Any]], other: Sequence[tuple[Any, Any]], w
 
 def _keyed(items: Sequence[tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
     """Keys and values by what is shown of a key; those that look alike are numbered."""
+    counts: Counter[str] = Counter()
     found: dict[str, tuple[Any, Any]] = {}
     for key, value in items:
-        shown, number = brief(key), 1
-        while (shown if number == 1 else f"{shown} {number}") in found:
-            number += 1
-        found[shown if number == 1 else f"{shown} {number}"] = key, value
+        shown = brief(key)
+        counts[shown] += 1
+        found[shown if counts[shown] == 1 else f"{shown} #{counts[shown]}"] = key, value
     return found
 
 

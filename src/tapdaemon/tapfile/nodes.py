@@ -14,6 +14,8 @@ Atom = (type(None), bool, int, float, complex, str, bytes)
 """What a node may be beside the classes below: a value of Python's own that cannot do anything."""
 
 
+_DECIMAL_BITS = 14_000
+"""Bits of what has 4300 digits, sys.int_info's default limit, and a few less."""
 _NEW = ("tapdaemon.persist.rebuild.new", "copyreg._reconstructor", "copy_reg._reconstructor")
 """The functions that call the __new__ of the class they are given."""
 
@@ -87,6 +89,16 @@ def parts(node: Any) -> list[Any]:
         pairs = [part for pair in node.pairs for part in pair]
         return [node.callee, node.arguments, node.keywords, *node.appended, *pairs, *node.states, node.setter]
     return []
+
+
+def literal(value: Any) -> str:
+    """A plain value as Python writes it; a long number in hexadecimal, for Python refuses to write it in decimal."""
+    return hex(value) if is_long(value) else repr(value)
+
+
+def is_long(value: Any) -> bool:
+    """Whether a value is a number that Python does not write in decimal."""
+    return type(value) is int and value.bit_length() > _DECIMAL_BITS
 
 
 def names(roots: Iterable[Any]) -> Iterator[Name]:

@@ -14,6 +14,8 @@ from tapdaemon.tapfile.nodes import Group, Made, Name
 
 COMPONENTS = "_adapterCache"
 """The attribute of an application (twisted.python.components.Componentized) that holds its parts by interface."""
+DEEPEST = 100
+"""Services below services, and endpoints around endpoints: what is deeper is no application's, but somebody's trick."""
 _SERVICE = "twisted.application.service.IService"
 _ENDPOINTS = ("TCP4ServerEndpoint", "TCP6ServerEndpoint", "SSL4ServerEndpoint")
 
@@ -28,17 +30,16 @@ class Place(NamedTuple):
 def walk(root: Any) -> Iterator[Place]:
     """Every service, parents before children."""
     service = top(root)
-    if service is not None:
-        yield from _walk(service, label(service, 0), set())
-
-
-def _walk(service: Made, path: str, seen: set[int]) -> Iterator[Place]:
-    if id(service) in seen:
-        return
-    seen.add(id(service))
-    yield Place(path, service)
-    for index, child in enumerate(children(service)):
-        yield from _walk(child, f"{path}/{label(child, index)}", seen)
+    stack = [] if service is None else [Place(label(service, 0), service)]
+    seen: set[int] = set()
+    while stack:
+        place = stack.pop()
+        if id(place.node) in seen or place.path.count("/") > DEEPEST:
+            continue
+        seen.add(id(place.node))
+        yield place
+        found = [Place(f"{place.path}/{label(one, index)}", one) for index, one in enumerate(children(place.node))]
+        stack += reversed(found)
 
 
 def top(root: Any) -> Made | None:
@@ -97,8 +98,8 @@ def _of_service(service: Made, path: str) -> Iterator[Listen]:
         yield from _plain(addresses.of_call, name.removesuffix("Server"), arguments, dict_of(held.get("kwargs")), path)
 
 
-def _endpoint(endpoint: Any, path: str) -> Iterator[Listen]:
-    if not isinstance(endpoint, Made):
+def _endpoint(endpoint: Any, path: str, wrappers: int = 0) -> Iterator[Listen]:
+    if not isinstance(endpoint, Made) or wrappers > DEEPEST:
         return
     held, name = endpoint.attributes, class_of(endpoint).rpartition(".")[2]
     if name in _ENDPOINTS:
@@ -108,7 +109,7 @@ def _endpoint(endpoint: Any, path: str) -> Iterator[Listen]:
         given = {"path": held.get("_address"), "mode": held.get("_mode"), "backlog": held.get("_backlog")}
         yield from _plain(addresses.of, "unix", given, path)
     else:
-        yield from _endpoint(held.get("_wrappedEndpoint"), path)
+        yield from _endpoint(held.get("_wrappedEndpoint"), path, wrappers + 1)
 
 
 def _plain(read: Any, *arguments: Any) -> Iterator[Listen]:

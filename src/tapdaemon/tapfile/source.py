@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tapdaemon.tapfile.nodes import Group, Made, Name, parts, shared
+from tapdaemon.tapfile.nodes import Group, Made, Name, literal, parts, shared
 
 HEADER = "# tapdaemon source 1\n"
 ROOTS = ("application", "names")
@@ -138,7 +138,7 @@ def _plain(value: Any) -> str:
         return f"name({f'{value.module}:{value.name}'!r})"
     if isinstance(value, float) and not math.isfinite(value):
         return f"float({str(value)!r})"
-    return repr(value)
+    return literal(value)
 
 
 def _is_attributes(state: Any) -> bool:
@@ -147,5 +147,7 @@ def _is_attributes(state: Any) -> bool:
         return False
     names = [name for name, _ in state.items]
     return len(set(map(str, names))) == len(names) and all(
-        isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name) for name in names
+        # ASCII: the parser would write any other name in its normal form (NFKC).
+        isinstance(name, str) and name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+        for name in names
     )

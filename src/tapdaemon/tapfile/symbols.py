@@ -33,6 +33,8 @@ def read(payload: bytes) -> list[Any]:
             roots.append(machine.run(pickletools.genops(stream)))
         except (ValueError, IndexError, KeyError, AttributeError, TypeError, UnicodeError) as error:
             raise TapDamagedError("payload", f"no whole pickle: {error}") from error
+    if not roots:
+        raise TapDamagedError("payload", "empty")
     return roots
 
 
