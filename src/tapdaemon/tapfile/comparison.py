@@ -185,27 +185,36 @@ def _mapping(one: Sequence[tuple[Any, Any]], other: Sequence[tuple[Any, Any]], w
     first, second = _keyed(one), _keyed(other)
     for key in [*first, *(key for key in second if key not in first)]:
         mine, theirs = first.get(key, (NOTHING, NOTHING)), second.get(key, (NOTHING, NOTHING))
-        at = way.to(f"[{key}]")
-        if not isinstance(mine[0], (str, int, bytes)) and NOTHING not in (mine[0], theirs[0]):
+        at = way.to(f"[{_shown(key)}]")
+        if isinstance(mine[0], (Group, Made)) and theirs[0] is not NOTHING:
             yield mine[0], theirs[0], at.to(".<key>")
         yield mine[1], theirs[1], at
-
-
-def _keyed(items: Sequence[tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
-    """Keys and values by what is shown of a key; those that look alike are numbered."""
-    counts: Counter[str] = Counter()
-    found: dict[str, tuple[Any, Any]] = {}
-    for key, value in items:
-        shown = brief(key)
-        counts[shown] += 1
-        found[shown if counts[shown] == 1 else f"{shown} #{counts[shown]}"] = key, value
-    return found
 
 
 def _unordered(one: Sequence[Any], other: Sequence[Any], way: Way) -> Iterator[_Pair]:
     first, second = _keyed([(item, item) for item in one]), _keyed([(item, item) for item in other])
     for key in [*first, *(key for key in second if key not in first)]:
-        yield first.get(key, (0, NOTHING))[1], second.get(key, (0, NOTHING))[1], way.to(f"[{key}]")
+        yield first.get(key, (0, NOTHING))[1], second.get(key, (0, NOTHING))[1], way.to(f"[{_shown(key)}]")
+
+
+_Key = tuple[str, int]
+"""What is to be seen of a key, and a number: those that look alike are told apart by their order."""
+
+
+def _keyed(items: Sequence[tuple[Any, Any]]) -> dict[_Key, tuple[Any, Any]]:
+    counts: Counter[str] = Counter()
+    found: dict[_Key, tuple[Any, Any]] = {}
+    for key, value in items:
+        seen = brief(key) if isinstance(key, (Group, Made, Name)) else literal(key)
+        counts[seen] += 1
+        found[seen, counts[seen]] = key, value
+    return found
+
+
+def _shown(key: _Key) -> str:
+    seen, number = key
+    text = seen if len(seen) <= _LONG else f"{seen[:_LONG]}... ({len(seen)} characters)"
+    return text if number == 1 else f"{text} #{number}"
 
 
 def _sequence(one: Sequence[Any], other: Sequence[Any], way: Way, label: str = "") -> Iterator[_Pair]:
