@@ -2,7 +2,7 @@
 #   make run      a web.tap of ./run/www, served on loopback
 #   make test     lint, types, tests; the system tests where this is root and has systemd-nspawn and debootstrap
 #   make soak     the same with full counts, and the tables of docs/
-#   make bench    start-up and memory beside twistd and a bare script
+#   make bench    start-up, the generator, packages and large graphs, beside twistd, debhelper and plain pickle
 #   make deb      the project's own Debian package, in dist/
 #   make rpm      the project's own rpm, likewise
 #   make install  commands, unit, generator and man pages below DESTDIR
