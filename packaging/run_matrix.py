@@ -30,7 +30,7 @@ PAIRS = (
 # With the newest Twisted everything ran already: under another Python what depends on it is enough.
 # What no Twisted changes ran with the newest already.
 SAME_UNITS = ("comparison", "fuzz", "hostile", "pack", "sealing", "tapfile", "units")
-SAME_INTEGRATION = ("crash", "life", "tap2deb", "tap2rpm", "tapctl_unit")
+SAME_INTEGRATION = ("converting", "crash", "life", "tap2deb", "tap2rpm", "tapctl_unit")
 SAME_EVERYWHERE = [
     *(f"--ignore=tests/unit/test_{name}.py" for name in SAME_UNITS),
     *(f"--ignore=tests/integration/test_{name}.py" for name in SAME_INTEGRATION),

@@ -322,9 +322,9 @@ def test_a_sealed_tap_is_packaged_too(packaged):
     packaged.run("mkdir -p -m 700 /etc/credstore.encrypted")
     packaged.run("systemd-creds encrypt --name=tap-passphrase /root/secret /etc/credstore.encrypted/tap-passphrase")
     packaged.run("systemctl unmask tap@counter 2>/dev/null; apt-get purge -y tap-counter; systemctl reset-failed")
-    make(packaged, "2.0", options="--passphrase-file secret")
-    assert "python3-cryptography" in packaged.run(f"dpkg-deb -f {deb('2.0')} Depends").stdout
-    install(packaged, "2.0")
+    make(packaged, "9.0", options="--passphrase-file secret")
+    assert "python3-cryptography" in packaged.run(f"dpkg-deb -f {deb('9.0')} Depends").stdout
+    install(packaged, "9.0")
     assert get(packaged) == "one 1"
     packaged.run("systemctl restart tap@counter")
     assert get(packaged) == "one 2"
