@@ -35,7 +35,7 @@ SAME_EVERYWHERE = [
     *(f"--ignore=tests/unit/test_{name}.py" for name in SAME_UNITS),
     *(f"--ignore=tests/integration/test_{name}.py" for name in SAME_INTEGRATION),
 ]
-# The styles of a payload are tried under the oldest Twisted and the newest; under the one between a maker's graph alone.
+# The styles of a payload are tried under the oldest Twisted and the newest; between them a maker's graph alone.
 BETWEEN = ["-k", "not source_style and not variant_sealed and not for_stock_twisted"]
 PYTHON_DEPENDENT = ["tests/unit", *(f"tests/integration/test_{name}.py" for name in ("makers", "readme", "state"))]
 
