@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections import Counter
 
 import pytest
 
@@ -164,6 +165,23 @@ def test_hostile_names(dotted, place):
         told = refused(payload, place)
         assert dotted in told
         assert "refused" in told
+
+
+def test_every_name_in_every_form(place, table):
+    """Whichever opcode calls it."""
+    names, payloads = Counter(), Counter()
+    for dotted in NAMES:
+        module, _, name = dotted.rpartition(".")
+        root = module.partition(".")[0]
+        names[root] += 1
+        for form in (*FORMS, reference):
+            refused(form(module, name, TOUCH) if form is not reference else form(module, name), place)
+            payloads[root] += 1
+    for root in sorted(names):
+        header = ["of module", "names", "payloads, all refused"]
+        table("hostile", "Hostile payloads", header, [root, names[root], payloads[root]])
+    doors = sum(1 for payload in DOORS.values() if refused(payload, place))
+    table("hostile", "Hostile payloads", header, ["our own reconstructors, misused", len(DOORS), doors])
 
 
 @pytest.mark.parametrize("name", list(DOORS))
