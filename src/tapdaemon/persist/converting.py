@@ -58,13 +58,21 @@ def convert(request: Request, environ: Mapping[str, str]) -> Converted:
     :param environ: for SOURCE_DATE_EPOCH.
     :raises TapError: with the fact; nothing is written.
     """
+    _check(request)
+    kind = kinds.kind(request.source) if request.kind not in stock.STYLES else request.kind
+    if request.style in stock.STYLES:
+        return _to_stock(request, kind, request.style)
+    return _to_tap(request, kind, environ)
+
+
+def _check(request: Request) -> None:
+    """What can be said before any file is opened."""
     if request.kind not in (GUESS, *KNOWN):
         raise UnknownNameError("style", request.kind, KNOWN)
     if request.style is not None and request.style not in KNOWN:
         raise UnknownNameError("style", request.style, KNOWN)
-    kind = kinds.kind(request.source) if request.kind not in stock.STYLES else request.kind
     if request.style in stock.STYLES:
-        return _to_stock(request, kind, request.style)
+        return
     if not request.output.endswith(folders.SUFFIX):
         raise UsageError(
             f"output {request.output}",
@@ -72,6 +80,9 @@ def convert(request: Request, environ: Mapping[str, str]) -> Converted:
             f"name it {request.output}{folders.SUFFIX}",
         )
     folders.stem(request.output)
+
+
+def _to_tap(request: Request, kind: str, environ: Mapping[str, str]) -> Converted:
     warnings: list[str] = []
     lineage = Lineage("converted", time=images.now(environ), writer=images.WRITER)
     if kind in stock.STYLES:
