@@ -6,8 +6,9 @@ unit does not restart on 64, 65, 66, 77 and 78: a restart cannot help there.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 EX_USAGE = os.EX_USAGE  # 64
 EX_DATAERR = os.EX_DATAERR  # 65
@@ -49,6 +50,16 @@ class TapError(Exception):
     def __str__(self) -> str:
         text = f"{self.subject}: {self.reason}" if self.subject else self.reason
         return f"{text}; {self.remedy}" if self.remedy else text
+
+
+@contextlib.contextmanager
+def within(place: str) -> Iterator[None]:
+    """While open, an error is said of what lies in `place`."""
+    try:
+        yield
+    except TapError as error:
+        error.within(place)
+        raise
 
 
 class UsageError(TapError):

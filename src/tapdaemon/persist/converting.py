@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tapdaemon.errors import ContradictionError, TapError, TapSealedError, UnknownNameError, UnsavableError, UsageError
+from tapdaemon.errors import ContradictionError, TapSealedError, UnknownNameError, UnsavableError, UsageError, within
 from tapdaemon.persist import images, sealing, stock
 from tapdaemon.tapfile import folders, graphs, kinds, trust
 from tapdaemon.tapfile.container import TapFile, TapImage, encode, open_tap
@@ -136,11 +136,8 @@ def _restyled(image: TapImage, request: Request, lineage: Lineage) -> TapImage:
     if style == image.manifest.style:
         return image
     roots = graphs.roots(image, request.source)
-    try:
+    with within(request.source):
         made = graphs.with_roots(image, roots, style)
-    except TapError as error:
-        error.within(request.source)
-        raise
     before = image.manifest.lineage
     after = before._replace(reason=lineage.reason, time=lineage.time, writer=lineage.writer)
     content = image.manifest.content
@@ -171,10 +168,7 @@ def _to_stock(request: Request, kind: str, style: str) -> Converted:
                 forced = [f"{name}: {line}" for line in image.manifest.forced]
                 raise UnsavableError(request.source, [f"{name}: it is built from its recipe at each start", *forced])
             application = images.load(image, request.source)
-        try:
+        with within(request.source):
             data = stock.dump(application, style, proof)
-        except UnsavableError as error:
-            error.within(request.source)
-            raise
     write_whole(request.output, data)
     return Converted(request.output, len(data), style)

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 import tapdaemon
 from tapdaemon.core import distributions, needs, tree
 from tapdaemon.core.application import is_application
-from tapdaemon.errors import NoApplicationError, TapError, UnloadableError
+from tapdaemon.errors import NoApplicationError, TapError, UnloadableError, within
 from tapdaemon.persist import gate, outside, provenance, styles
 from tapdaemon.tapfile.container import TapImage, seal_members
 from tapdaemon.tapfile.manifest import Lineage, Manifest, Needs, Process, Recipe, payload_name
@@ -126,12 +126,8 @@ def load(image: TapImage, subject: str) -> Any:
         CodeImporter(image.code).install()
     # Before the graph, for what it leaves in modules is the graph's to overwrite.
     fresh = _fresh(image, subject) if _is_of_other_versions(image) else None
-    try:
-        with outside.held_back():
-            kept = styles.load(image.payload, image.manifest.style, gate.needed_by(image))
-    except TapError as error:
-        error.within(subject)
-        raise
+    with within(subject), outside.held_back():
+        kept = styles.load(image.payload, image.manifest.style, gate.needed_by(image))
     if image.manifest.keeps == "recipe":
         return _built(image.manifest, kept, subject)
     application = whole(kept, subject)

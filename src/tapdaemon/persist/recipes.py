@@ -16,7 +16,7 @@ from twisted.application.service import IProcess, IService
 
 from tapdaemon.core import makers
 from tapdaemon.core.application import Application, is_application
-from tapdaemon.errors import NoApplicationError, TapError, UnloadableError
+from tapdaemon.errors import NoApplicationError, UnloadableError, within
 from tapdaemon.tapfile.manifest import Manifest, Recipe
 
 
@@ -30,16 +30,12 @@ def build(manifest: Manifest, subject: str) -> Any:
     recipe = manifest.recipe
     if recipe is None:
         raise UnloadableError(subject, "it has no recipe to be built from", "make it again with mktap")
-    try:
-        with _in_folder(recipe.folder):
-            application = _begin(recipe, manifest, subject)
-            for step in recipe.steps:
-                maker = makers.find_maker(step.maker)
-                service = makers.make_service(maker, makers.parse_options(maker, step.arguments))
-                service.setServiceParent(application)
-    except TapError as error:
-        error.within(subject)
-        raise
+    with within(subject), _in_folder(recipe.folder):
+        application = _begin(recipe, manifest, subject)
+        for step in recipe.steps:
+            maker = makers.find_maker(step.maker)
+            service = makers.make_service(maker, makers.parse_options(maker, step.arguments))
+            service.setServiceParent(application)
     process = IProcess(application)
     process.uid, process.gid = manifest.process.uid, manifest.process.gid
     IService(application).name = manifest.process.name

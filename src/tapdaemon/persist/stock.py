@@ -18,7 +18,7 @@ from twisted.application import service
 from twisted.persisted import sob
 
 from tapdaemon.core.application import Application
-from tapdaemon.errors import TapError, UnknownUserError, UnloadableError, UnsavableError
+from tapdaemon.errors import UnknownUserError, UnloadableError, UnsavableError, within
 from tapdaemon.persist import explain, images, outside, pickling, styles
 from tapdaemon.persist.child import Child
 from tapdaemon.tapfile import comparison, symbols
@@ -36,11 +36,8 @@ def load(data: bytes, kind: str, subject: str) -> Any:
     """
     if kind == STOCK_SOURCE:
         return images.whole(_unjelly(data, subject), subject)
-    try:
+    with within(subject):
         application = pickling.loads(data)
-    except TapError as error:
-        error.within(subject)
-        raise
     return images.whole(application, subject)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tapdaemon.errors import TapDamagedError, TapError, UnknownNameError
+from tapdaemon.errors import TapDamagedError, TapError, UnknownNameError, within
 from tapdaemon.tapfile import assembly, parsing, source, symbols
 from tapdaemon.tapfile.container import TapImage, seal_members
 from tapdaemon.tapfile.manifest import payload_name
@@ -62,11 +62,8 @@ def roots(image: TapImage, subject: str) -> list[Any]:
     :raises TapDamagedError: its payload is none.
     :raises TapSealedError: it has to be opened first.
     """
-    try:
+    with within(subject):
         return form(image.manifest.style).read(image.payload)
-    except TapDamagedError as error:
-        error.within(subject)
-        raise
 
 
 def with_roots(image: TapImage, found: Sequence[Any], style: str) -> TapImage:
