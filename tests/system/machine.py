@@ -182,6 +182,10 @@ class Machine:
                 raise AssertionError(f"{command!r} never succeeded\n{done.stdout}\n{done.stderr}\n{self.journal()}")
             time.sleep(0.1)
 
+    def closed(self, url: str = "http://127.0.0.1/") -> None:
+        """Wait until nothing listens there: PID 1 stops a socket that is unneeded when the service's stop is done."""
+        self.wait_for(f"curl -s {url}; test $? = 7")
+
     def journal(self) -> str:
         return self.run("journalctl --no-pager -n 60 -o short-monotonic", check=False).stdout
 
