@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tapdaemon.core.starting import ServiceStartError
@@ -21,6 +22,12 @@ def start_error(failure: Failure) -> tuple[TapError, Failure | None]:
         cause = value.failure
         return _of_service(value.path, cause.value), None if isinstance(cause.value, CannotListenError) else cause
     return StartError("tapd", f"failed to start: {value}"), failure
+
+
+def unforeseen(error: Exception) -> TapError:
+    """A fault of ours, being handled: its traceback goes to the log, the caller has one message."""
+    Logger("tapd").failure("tapd failed")
+    return StartError("tapd", f"failed with {type(error).__name__}: {error}", "the log has the traceback; report it")
 
 
 def _of_service(path: str, cause: BaseException | None) -> TapError:

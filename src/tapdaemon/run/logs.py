@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from twisted.logger import globalLogBeginner
+from twisted.logger import Logger, globalLogBeginner
 
-from tapdaemon.errors import CannotCreateError, ContradictionError, UnknownNameError, os_reason
+from tapdaemon.errors import CannotCreateError, ContradictionError, TapError, UnknownNameError, os_reason
 from tapdaemon.run import journal
 
 Observer = Callable[[Any], None]
@@ -30,6 +30,15 @@ class Log(NamedTuple):
     observer: Observer
     reopen: Callable[[], None] = _no_reopen
     seen: bool = False
+
+    def tell(self, error: TapError, *, systemd: bool) -> None:
+        """Once for each reader: a terminal has it on standard error, the journal in the log, a log file both.
+
+        :param systemd: whether standard error goes where the log goes.
+        """
+        if not self.seen:
+            Logger("tapd").critical("{error}", error=str(error))
+            error.told = systemd
 
 
 def choose(

@@ -7,7 +7,6 @@ a failed start and an application that calls reactor.stop() itself end the same 
 from __future__ import annotations
 
 import contextlib
-import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +20,7 @@ from tapdaemon.core import tree
 from tapdaemon.core.starting import Starter
 from tapdaemon.core.stopping import Stopper
 from tapdaemon.errors import AlreadyRunningError, StartError, TapError
+from tapdaemon.run import signals
 from tapdaemon.run.adoption import Listening
 from tapdaemon.run.caller import Caller
 from tapdaemon.run.drain import Drain, disconnect
@@ -168,10 +168,7 @@ class Runner:
 
     def _ready_failed(self, failure: Failure) -> None:
         """What was started could not be called ready: it must not pass for a start."""
-        if isinstance(failure.value, TapError):
-            self._fail(failure.value, None)
-        else:
-            self._fail(StartError("tapd", f"failed to start: {failure.value}"), failure)
+        self._fail(*start_error(failure))
 
     def _fail(self, error: TapError, failure: Failure | None) -> None:
         if failure is not None:
@@ -185,21 +182,9 @@ class Runner:
     # ---- signals
 
     def _handle_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop)
-        hangup = self._on_reload if self._hooks.reload is not None else self._on_reopen
-        signal.signal(signal.SIGHUP, self._on_stop if self._hangup_stops else hangup)
-        signal.signal(signal.SIGUSR1, self._on_reopen)
-
-    def _on_stop(self, number: int, _: object) -> None:
-        name = signal.Signals(number).name
-        self._reactor.callFromThread(self._stop, name)
-
-    def _on_reopen(self, number: int, _: object) -> None:
-        self._reactor.callFromThread(self._reopen_log, signal.Signals(number).name)
-
-    def _on_reload(self, number: int, _: object) -> None:
-        self._reactor.callFromThread(self._begin_reload, signal.Signals(number).name)
+        hangup = self._begin_reload if self._hooks.reload is not None else self._reopen_log
+        hangup = self._stop if self._hangup_stops else hangup
+        signals.handle(self._reactor, stop=self._stop, hangup=hangup, reopen=self._reopen_log)
 
     def _reopen_log(self, name: str) -> None:
         self._hooks.reopen()

@@ -13,19 +13,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tapdaemon.errors import (
-    CannotCreateError,
-    ContradictionError,
-    StartError,
-    TapError,
-    os_reason,
-)
+from tapdaemon.errors import CannotCreateError, ContradictionError, TapError, os_reason
 from tapdaemon.run import pidfile as pidfiles
+from tapdaemon.run import signals
 from tapdaemon.run.caller import Caller
 from tapdaemon.run.detach import ForegroundVerdict, Verdict, detach
 from tapdaemon.run.notify import Notifier, SilentNotifier, SystemdNotifier
@@ -85,8 +79,7 @@ def run(options: Options, here: Surroundings, precursor: NoPredecessor | Predece
         typed = passphrase(options.tap or options.file, options, here) if options.encrypted else None
         verdict = detach(folder=folder, umask=umask, keep=keep, limit=options.start_timeout + 5)
     notifier: Notifier = SilentNotifier()
-    for number in (signal.SIGHUP, signal.SIGUSR1):  # until the runner handles them
-        signal.signal(number, signal.SIG_IGN)
+    signals.ignore_for_now()
     try:
         try:
             pidfile.write()
@@ -171,10 +164,12 @@ def _live(options: Options, world: World, *, daemon: bool, folder: str) -> None:
         try:
             _serve(options, world, source, held, destination)
         except TapError as error:
-            _log_error(error, here, destination)
+            destination.tell(error, systemd=here.systemd)
             raise
         except Exception as error:
-            raise _unforeseen(error) from error
+            from tapdaemon.run.failures import unforeseen
+
+            raise unforeseen(error) from error
 
 
 def _identity(options: Options, here: Surroundings, source: Source) -> Identity | None:
@@ -227,23 +222,6 @@ def _warn_of_root() -> None:
     from twisted.logger import Logger
 
     Logger("tapd").warn("this runs as root, for neither the tap nor -u names a user; make it with mktap -u")
-
-
-def _log_error(error: TapError, here: Surroundings, destination: Log) -> None:
-    """Once for each reader: a terminal has the message on standard error, the journal the log, a log file both."""
-    from twisted.logger import Logger
-
-    if not destination.seen:
-        Logger("tapd").critical("{error}", error=str(error))
-        error.told = here.systemd
-
-
-def _unforeseen(error: Exception) -> TapError:
-    """A fault of ours: the traceback is in the log, the caller has one message."""
-    from twisted.logger import Logger
-
-    Logger("tapd").failure("tapd failed")
-    return StartError("tapd", f"failed with {type(error).__name__}: {error}", "the log has the traceback; report it")
 
 
 def _serve(options: Options, world: World, source: Source, held: list[Any], destination: Log) -> None:
