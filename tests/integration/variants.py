@@ -166,8 +166,8 @@ def keys_of(here: Here) -> Path:
     folder = here.folder / "keys"
     if not folder.exists():
         folder.mkdir()
-        for kind, name in (("rsa", "ssh_host_rsa_key"), ("ed25519", "ssh_host_ed25519_key")):
-            command = ["ssh-keygen", "-q", "-t", kind, "-m", "PEM", "-N", "", "-f", folder / name]
+        for kind, *form in (("rsa", "-m", "PEM"), ("ed25519",)):
+            command = ["ssh-keygen", "-q", "-t", kind, *form, "-N", "", "-f", folder / f"ssh_host_{kind}_key"]
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     return folder
 
