@@ -100,6 +100,12 @@ class TapSealedError(TapError):
     remedy = "give its passphrase: -e asks for it, --passphrase-file reads it"
 
 
+class TapChangedError(TapError):
+    """Another tap took its place while somebody worked on it."""
+
+    status = EX_TEMPFAIL
+
+
 class SchemaError(TapError):
     """The manifest follows a schema that this version does not know, or breaks its own."""
 

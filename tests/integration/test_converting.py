@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 from counters import ask, one_round
@@ -254,6 +255,21 @@ def test_nothing_edited_is_nothing_written(tmp_path, counter):
     before = (tmp_path / "counter.tap").stat()
     assert edit(tmp_path, "").stdout.endswith("counter.tap: unchanged\n")
     assert (tmp_path / "counter.tap").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_tap_that_changed_meanwhile_stays(tmp_path, counter):
+    """An application that stops while its snapshot is edited is not undone, and neither is what was typed lost."""
+    before = (tmp_path / "counter.tap").read_bytes()
+    (tmp_path / "newer").write_bytes(before)
+    editor = tmp_path / "ed"
+    editor.write_text('#!/bin/sh\nsed -i s/hello/welcome/ "$1" && mv newer counter.tap\n')
+    editor.chmod(0o755)
+    done = run("tapctl", "edit", "counter.tap", cwd=tmp_path, env={"EDITOR": str(editor)})
+    assert (done.returncode, done.stdout) == (75, "")
+    assert (tmp_path / "counter.tap").read_bytes() == before
+    kept = Path(done.stderr.split("what you wrote is kept in ")[1].strip())
+    assert "welcome" in kept.read_text()
+    kept.unlink()
 
 
 def test_an_editor_that_fails_changes_nothing(tmp_path, counter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -14,7 +15,7 @@ import click
 import tapdaemon
 from tapdaemon.cli.opening import opened
 from tapdaemon.cli.reporting import printable
-from tapdaemon.errors import TapError, UsageError
+from tapdaemon.errors import TapChangedError, TapError, UsageError
 from tapdaemon.tapfile import graphs, nodes, revision
 from tapdaemon.tapfile.container import TapImage, decode, encode
 from tapdaemon.tapfile.whole import write_whole
@@ -33,21 +34,25 @@ def edit(path: str, passphrase_file: str | None) -> str:
     before = graphs.roots(tap.image, path)
     # What was sealed is not written to a disk in the clear.
     folder = _IN_MEMORY if tap.lock is not None and os.path.isdir(_IN_MEMORY) else None
-    text = graphs.form("source").write(before)
-    new = _edited(text, folder, lambda written: _revised(tap.image, before, written))
-    if new is None:
-        return f"{path}: unchanged"
-    data = encode(tap.closed(new))
-    decode(data, path)
-    write_whole(path, data, tap.mode, tap.owner)
-    addresses = ", ".join(listen.address for listen in new.manifest.needs.listen) or "no declared address"
-    return f"{path}: {len(data)} bytes, {addresses}"
+
+    def put(text: bytes) -> str:
+        new = _revised(tap.image, before, text)
+        data = encode(tap.closed(new))
+        decode(data, path)
+        if not tap.is_still(path):
+            raise TapChangedError(path, "somebody else wrote it meanwhile, a stop of its application perhaps")
+        write_whole(path, data, tap.status.st_mode & 0o777, (tap.status.st_uid, tap.status.st_gid))
+        addresses = ", ".join(listen.address for listen in new.manifest.needs.listen) or "no declared address"
+        return f"{path}: {len(data)} bytes, {addresses}"
+
+    return _edited(graphs.form("source").write(before), folder, put) or f"{path}: unchanged"
 
 
-def _edited(text: bytes, folder: str | None, read: Callable[[bytes], TapImage]) -> TapImage | None:
-    """What somebody makes of a text; None if nothing.  A slip can be mended, as in visudo(8)."""
+def _edited(text: bytes, folder: str | None, put: Callable[[bytes], str]) -> str | None:
+    """What `put` answers to what somebody makes of a text; None if nothing.  A slip can be mended, as in visudo(8)."""
     fd, name = tempfile.mkstemp(prefix="tapctl-", suffix=".py", dir=folder)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.unlink, name)
         with os.fdopen(fd, "wb") as file:
             file.write(text)
         while True:
@@ -57,15 +62,17 @@ def _edited(text: bytes, folder: str | None, read: Callable[[bytes], TapImage]) 
             if written == text:
                 return None
             try:
-                return read(written)
+                return put(written)
+            except TapChangedError as error:
+                stack.pop_all()  # the work of an afternoon, perhaps
+                error.remedy = f"edit it again; what you wrote is kept in {name}"
+                raise
             except TapError as error:
                 if not sys.stdin.isatty():
                     raise
                 click.echo(f"tapctl: {printable(str(error))}", err=True)
                 if not click.confirm("Edit it again? (no leaves the tap as it was)", default=True, err=True):
                     return None
-    finally:
-        os.unlink(name)
 
 
 def _open_editor(name: str) -> None:

@@ -11,18 +11,27 @@ if TYPE_CHECKING:
     from tapdaemon.persist.sealing import Lock
 
 
+_IDENTITY = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
+
+
 class Opened(NamedTuple):
     """A whole tap, with what it takes to write another in its place.
 
     :param lock: of a sealed one.
-    :param mode: the file's permission bits.
-    :param owner: its user and group.
+    :param status: the file's, as it was read.
     """
 
     image: TapImage
     lock: Lock | None
-    mode: int
-    owner: tuple[int, int]
+    status: os.stat_result
+
+    def is_still(self, path: str) -> bool:
+        """Whether that file is there yet: a save puts another in its place."""
+        try:
+            now = os.stat(path)
+        except FileNotFoundError:
+            return False
+        return all(getattr(now, part) == getattr(self.status, part) for part in _IDENTITY)
 
     def closed(self, image: TapImage) -> TapImage:
         """A tap that is to take its place: sealed, if it was."""
@@ -41,11 +50,10 @@ def opened(path: str, passphrase_file: str | None) -> Opened:
     """
     with TapFile(path, None) as file:
         image, status = file.image(), file.status
-    mode, owner = status.st_mode & 0o777, (status.st_uid, status.st_gid)
     if image.manifest.seal is None:
-        return Opened(image, None, mode, owner)
+        return Opened(image, None, status)
     from tapdaemon.persist.sealing import Lock, unseal
     from tapdaemon.tapfile.passphrase import find
 
     lock = Lock(find(path, passphrase_file, os.environ.get("CREDENTIALS_DIRECTORY", "")))
-    return Opened(unseal(image, lock, path), lock, mode, owner)
+    return Opened(unseal(image, lock, path), lock, status)
