@@ -1,7 +1,7 @@
 # Everything sets itself up on a machine that has python3 (with venv), make and git.
 #   make run      a web.tap of ./run/www, served on loopback
 #   make test     lint, types, tests; the system tests where this is root and has systemd-nspawn and debootstrap
-#   make soak     the same with full counts, and the tables of docs/
+#   make soak     the same with full counts, on Debian's unstable as well, and the tables of docs/
 #   make bench    start-up, the generator, packages and large graphs, beside twistd, debhelper and plain pickle
 #   make deb      the project's own Debian package, in dist/
 #   make rpm      the project's own rpm, likewise
@@ -36,7 +36,7 @@ lint: $(STAMP)
 	packaging/run-lint
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 soak: $(STAMP)
 	$(BIN)/python -m pip install -q --group bench --group others

@@ -18,9 +18,11 @@ from variants import VARIANTS, Here, Variant, comes_back
 from conftest import clean_environment, free_port, mktap, ok, run, until
 
 SOAK = bool(os.environ.get("TAPDAEMON_SOAK"))
-FULL = bool(SOAK or os.environ.get("CI"))
-# Each maker's first variant; all of them in CI and in the soak.
+CI = bool(SOAK or os.environ.get("CI"))
+# Each maker's first variant; all of them in the soak, and what is most in CI.
 FIRST = list({name.replace(",", " ").split()[0]: name for name in reversed(VARIANTS)}.values())
+# Those that are started many times over.
+ENDURING = ("web --path", "portforward", "socks", "ftp, anonymous", "dns, hosts file", "words, IRC")
 # What stock sob can hold: of the others it meets the reactor, or a local function.
 STOCK = [name for name in VARIANTS if name.startswith(("ftp", "inetd", "socks"))]
 
@@ -60,16 +62,21 @@ def fits(table):
     return add
 
 
-@pytest.mark.parametrize("name", list(VARIANTS) if FULL else FIRST)
-def test_a_variant_runs_and_comes_back(name, tmp_path, tapd, fits):
-    """By its graph: from its tap, and from its snapshot, where what a client changed is there."""
+@pytest.mark.parametrize("name", list(VARIANTS) if CI else FIRST)
+def test_a_variant_runs_and_comes_back(name, tmp_path, tapd, fits, rounds, table):
+    """By its graph: from its tap, and from each snapshot, where what a client changed is there."""
     variant, here, told = laid_out(name, tmp_path)
     assert "keeps its graph" in told
-    comes_back(tapd, variant.talk, here, "app.tap")
+    starts = rounds(30) if name in ENDURING else 2
+    comes_back(tapd, variant.talk, here, "app.tap", starts=starts)
     fits(name, "pickle", (tmp_path / "app.tap").stat().st_size)
+    if name in ENDURING:
+        header = ["variant", "Twisted", "starts", "answered from a snapshot"]
+        row = [name, twisted.__version__, starts, starts - 1]
+        table("makers", "Makers: run, asked, stopped, resumed", header, row, key=2)
 
 
-@pytest.mark.parametrize("name", list(VARIANTS) if SOAK else FIRST)
+@pytest.mark.parametrize("name", list(VARIANTS) if SOAK else FIRST if CI else FIRST[::4])
 def test_a_variant_in_the_source_style(name, tmp_path, tapd, fits):
     """Converted to text and back it is the same application; and it runs from text, and leaves text."""
     variant, here, _ = laid_out(name, tmp_path)

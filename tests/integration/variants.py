@@ -65,13 +65,15 @@ class Variant:
 VARIANTS: dict[str, Variant] = {}
 
 
-def comes_back(start: Callable[..., Any], talk: Callable[[Here], None], here: Here, *arguments: str, **more) -> None:
-    """From its tap, and from the snapshot of that: each time a client gets its answer, and it stops as it should.
+def comes_back(
+    start: Callable[..., Any], talk: Callable[[Here], None], here: Here, *arguments: str, starts: int = 2, **more
+) -> None:
+    """From its tap, and from the snapshot of each start: a client gets its answer, and it stops as it should.
 
     :param start: the fixture `tapd`.
     :param arguments: of tapd, with the tap.
     """
-    for here.rounds in range(2):
+    for here.rounds in range(starts):
         server = start(*arguments, **more)
         talk(here)
         assert server.stop() == 0, server.log

@@ -19,7 +19,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tapdaemon" / "roots"
-SUITES = ("bookworm", "trixie")
+SUITES = ("bookworm", "trixie", *(("sid",) if os.environ.get("TAPDAEMON_SOAK") else ()))
+"""Debian 12 and 13; in the soak also what comes next, with the newest systemd, Python and rpm that there are."""
 BOOT_LIMIT = 30.0
 
 

@@ -43,10 +43,10 @@ def test_port_80_without_a_capability(counter):
     assert "CapEff:\t0000000000000000" in status
     told = counter.run("systemd-analyze security --no-pager tap@counter | tail -1").stdout
     assert float(told.split(":")[1].split()[0]) <= 1.1
-    assert (
-        counter.run("systemd-analyze verify --man=no --generators=yes tap@counter.service tap@counter.socket").stderr
-        == ""
-    )
+    verify = "systemd-analyze verify --man=no --generators=yes tap@counter.service tap@counter.socket"
+    told = counter.run(verify).stderr.splitlines()
+    # 262 runs the generators in a sandbox, and says of that one what this container lacks.
+    assert [line for line in told if not line.startswith("Read-only bind remount failed")] == []
 
 
 def test_restart_and_crash_keep_the_socket_and_stop_closes_it(counter):
@@ -191,12 +191,12 @@ def test_root_only_where_the_tap_says_so(debian):
 
 
 def test_what_follows_the_tap_and_the_running_systemd(debian):
-    """words needs no family but AF_UNIX; 257 knows PrivateTmp=disconnected, 252 is not asked for it."""
+    """words needs no family but AF_UNIX; 257 and later know PrivateTmp=disconnected, 252 is not asked for it."""
     debian.run("echo a:b >/srv/passwd; mktap -o /etc/tap/quiet.tap words --irc-port tcp:194 --auth file:/srv/passwd")
     debian.run("systemctl daemon-reload; systemctl start tap@quiet")
     assert debian.run("systemctl show -P RestrictAddressFamilies tap@quiet").stdout == "AF_UNIX\n"
     asked = "PrivateTmp=disconnected" in debian.run("systemctl cat tap@quiet").stdout
-    assert asked is (debian.suite == "trixie")
+    assert asked is (debian.suite != "bookworm")
     debian.run("systemctl stop tap@quiet")
 
 

@@ -99,9 +99,9 @@ def command(context: click.Context, /, *, version: bool, **options: Any) -> None
 def _with_maker(context: click.Context, arguments: tuple[str, ...]) -> None:
     name = str(context.info_name)
     if "--help" in arguments:
-        from tapdaemon.core.makers import choose, find_makers, maker_help
+        from tapdaemon.core.makers import find_maker, maker_help
 
-        click.echo(maker_help(choose(find_makers(), name)))
+        click.echo(maker_help(find_maker(name)))
         return
     _make(context.obj, name, arguments)
 

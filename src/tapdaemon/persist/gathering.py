@@ -87,7 +87,7 @@ def _build(request: Request, progress: Progress) -> Parts:
     parts = _start(request, progress)
     if request.maker is not None:
         progress("looking for makers")
-        maker = makers.choose(makers.find_makers(), request.maker)
+        maker = makers.find_maker(request.maker)
         progress(f"running maker {maker.name}")
         options = makers.parse_options(maker, request.arguments)
         makers.make_service(maker, options).setServiceParent(parts.application)
