@@ -88,6 +88,17 @@ def test_services_are_told_apart_by_name():
     assert "market/TimerService[1]: twisted.application.internet.TimerService is new" in lines
 
 
+def test_services_in_another_order_differ():
+    """They are started in their order."""
+    one, other = service.MultiService(), service.MultiService()
+    for names, parent in (("ab", one), ("ba", other)):
+        for name in names:
+            child = service.Service()
+            child.setName(name)
+            child.setServiceParent(parent)
+    assert told(one, other) == ["application → <order>: 'a, b' is 'b, a'"]
+
+
 def test_one_object_in_two_places_is_not_two_objects():
     """Else what loads equal would behave otherwise."""
     one, other = {}, {}

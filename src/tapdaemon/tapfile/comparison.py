@@ -158,6 +158,10 @@ def _services(one: Made, other: Made, way: Way) -> Iterator[_Pair]:
     )
     for label in [*first, *(label for label in second if label not in first)]:
         yield first.get(label, NOTHING), second.get(label, NOTHING), Way(f"{way.service}/{label}")
+    # They are started in their order.
+    mine, theirs = ([label for label in labels if label in first and label in second] for labels in (first, second))
+    if mine != theirs:
+        yield ", ".join(mine), ", ".join(theirs), way.to(".<order>")
 
 
 def _components(one: Any, other: Any, way: Way) -> Iterator[_Pair]:
