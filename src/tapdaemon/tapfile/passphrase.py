@@ -10,6 +10,7 @@ from tapdaemon.errors import TapSealedError, UnreadableError, UsageError, os_rea
 CREDENTIAL = "tap-passphrase"
 """The name of the credential (systemd.exec(5), LoadCredential=)."""
 LONGEST = 4096
+_OR_CREDENTIAL = f"; under systemd give it the credential {CREDENTIAL}"
 
 
 def read(path: str) -> bytes:
@@ -46,8 +47,8 @@ def ask(subject: str, *, twice: bool = False) -> bytes:
     except OSError:
         raise TapSealedError(
             subject,
-            "sealed, and there is neither a passphrase nor a terminal to ask for one",
-            f"name a file with --passphrase-file; under systemd give it the credential {CREDENTIAL}",
+            f"{'to be ' if twice else ''}sealed, and there is neither a passphrase nor a terminal to ask for one",
+            f"name a file with --passphrase-file{'' if twice else _OR_CREDENTIAL}",
         ) from None
     typed = getpass.getpass(f"Passphrase of {subject}: ").encode("utf-8", "surrogateescape")
     if twice and getpass.getpass("The same again: ").encode("utf-8", "surrogateescape") != typed:
