@@ -100,12 +100,6 @@ class TapSealedError(TapError):
     remedy = "give its passphrase: -e asks for it, --passphrase-file reads it"
 
 
-class TapChangedError(TapError):
-    """Another tap took its place while somebody worked on it."""
-
-    status = EX_TEMPFAIL
-
-
 class SchemaError(TapError):
     """The manifest follows a schema that this version does not know, or breaks its own."""
 
@@ -172,6 +166,12 @@ class AlreadyRunningError(TapError):
 
     status = EX_TEMPFAIL
     remedy = "stop that one first, or give this one a pidfile of its own with --pidfile"
+
+
+class ChangedError(TapError):
+    """Another file took the place of the one that was read."""
+
+    status = EX_TEMPFAIL
 
 
 class CannotCreateError(TapError):

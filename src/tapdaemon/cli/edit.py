@@ -15,10 +15,10 @@ import click
 import tapdaemon
 from tapdaemon.cli.opening import opened
 from tapdaemon.cli.reporting import printable
-from tapdaemon.errors import TapChangedError, TapError, UsageError
+from tapdaemon.errors import ChangedError, TapError, UsageError
 from tapdaemon.tapfile import graphs, nodes, revision
 from tapdaemon.tapfile.container import TapImage, decode, encode
-from tapdaemon.tapfile.whole import write_whole
+from tapdaemon.tapfile.whole import replace_whole
 
 WRITER = f"tapctl edit, tapdaemon {tapdaemon.__version__}"
 _IN_MEMORY = "/dev/shm"  # noqa: S108 - the file in it is made with mkstemp, mode 0600
@@ -39,9 +39,7 @@ def edit(path: str, passphrase_file: str | None) -> str:
         new = _revised(tap.image, before, text)
         data = encode(tap.closed(new))
         decode(data, path)
-        if not tap.is_still(path):
-            raise TapChangedError(path, "somebody else wrote it meanwhile, a stop of its application perhaps")
-        write_whole(path, data, tap.status.st_mode & 0o777, (tap.status.st_uid, tap.status.st_gid))
+        replace_whole(path, data, tap.status)
         addresses = ", ".join(listen.address for listen in new.manifest.needs.listen) or "no declared address"
         return f"{path}: {len(data)} bytes, {addresses}"
 
@@ -63,7 +61,7 @@ def _edited(text: bytes, folder: str | None, put: Callable[[bytes], str]) -> str
                 return None
             try:
                 return put(written)
-            except TapChangedError as error:
+            except ChangedError as error:  # by a stop of its application, say
                 stack.pop_all()  # the work of an afternoon, perhaps
                 error.remedy = f"edit it again; what you wrote is kept in {name}"
                 raise

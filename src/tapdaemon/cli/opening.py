@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from tapdaemon.persist.sealing import Lock
 
 
-_IDENTITY = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
-
-
 class Opened(NamedTuple):
     """A whole tap, with what it takes to write another in its place.
 
@@ -24,14 +21,6 @@ class Opened(NamedTuple):
     image: TapImage
     lock: Lock | None
     status: os.stat_result
-
-    def is_still(self, path: str) -> bool:
-        """Whether that file is there yet: a save puts another in its place."""
-        try:
-            now = os.stat(path)
-        except FileNotFoundError:
-            return False
-        return all(getattr(now, part) == getattr(self.status, part) for part in _IDENTITY)
 
     def closed(self, image: TapImage) -> TapImage:
         """A tap that is to take its place: sealed, if it was."""

@@ -15,7 +15,7 @@ from tapdaemon.persist import images, sealing, stock
 from tapdaemon.tapfile import folders, graphs, kinds, trust
 from tapdaemon.tapfile.container import TapFile, TapImage, encode, open_tap
 from tapdaemon.tapfile.manifest import STYLES, Lineage
-from tapdaemon.tapfile.whole import write_whole
+from tapdaemon.tapfile.whole import replace_whole, write_whole
 
 GUESS = "guess"
 KNOWN = (*STYLES, *stock.STYLES)
@@ -89,40 +89,45 @@ def _to_tap(request: Request, kind: str, environ: Mapping[str, str]) -> Converte
         _check_kind(request, kind)
         if request.decrypt:
             raise ContradictionError("-d", f"{request.source} is not sealed", "leave it out")
-        application = stock.load(_trusted(request.source), kind, request.source)
+        payload, status = _trusted(request.source)
+        application = stock.load(payload, kind, request.source)
         image = images.make(application, style=request.style or STYLES[0], lineage=lineage, warn=warnings.append)
     else:
-        image = _restyled(_opened(request, None), request, lineage)
+        opened, status = _opened(request, None)
+        image = _restyled(opened, request, lineage)
     if request.encrypt:
         image = sealing.seal(image, sealing.Lock(request.new_passphrase()))
     data = encode(image)
-    write_whole(request.output, data, *_whose(request))
+    _put(request, data, status)
     return Converted(request.output, len(data), image.manifest.style, request.encrypt, tuple(warnings))
 
 
-def _whose(request: Request) -> tuple[int, tuple[int, int] | None]:
-    """Mode and owner of the output: its writer's own, unless it takes the place of the input, as a snapshot's does."""
-    if not os.path.exists(request.output) or not os.path.samefile(request.source, request.output):
-        return 0o600, None
-    status = os.stat(request.source)
-    return status.st_mode & 0o777, (status.st_uid, status.st_gid)
+def _put(request: Request, data: bytes, status: os.stat_result) -> None:
+    """Write the output, its writer's own; in the place of its input, as a snapshot's, it keeps mode and owner.
+
+    :param status: of the input, as it was read.
+    """
+    if os.path.exists(request.output) and os.path.samefile(request.source, request.output):
+        replace_whole(request.output, data, status)
+    else:
+        write_whole(request.output, data)
 
 
-def _opened(request: Request, uid: int | None) -> TapImage:
-    """The tap that is converted, open.
+def _opened(request: Request, uid: int | None) -> tuple[TapImage, os.stat_result]:
+    """The tap that is converted, open, and its file's status.
 
     :param uid: who is going to obey it; None where nothing of it runs.
     """
     with TapFile(request.source, uid) as file:
-        image = file.image()
+        image, status = file.image(), file.status
     _check_kind(request, image.manifest.style)
     if image.manifest.seal is None:
         if request.decrypt:
             raise ContradictionError("-d", f"{request.source} is not sealed", "leave it out")
-        return image
+        return image, status
     if not request.decrypt:
         raise TapSealedError(request.source, "it is sealed", "-d opens it; -d -e seals it with another passphrase")
-    return sealing.unseal(image, sealing.Lock(request.passphrase()), request.source)
+    return sealing.unseal(image, sealing.Lock(request.passphrase()), request.source), status
 
 
 def _check_kind(request: Request, found: str) -> None:
@@ -146,12 +151,12 @@ def _restyled(image: TapImage, request: Request, lineage: Lineage) -> TapImage:
     return made._replace(manifest=made.manifest._replace(lineage=after))
 
 
-def _trusted(path: str) -> bytes:
-    """The bytes of a file that is going to run."""
+def _trusted(path: str) -> tuple[bytes, os.stat_result]:
+    """The bytes of a file that is going to run, and its status."""
     fd = open_tap(path)
     with os.fdopen(fd, "rb") as file:
-        trust.check(path, fd, os.geteuid())
-        return file.read()
+        status = trust.check(path, fd, os.geteuid())
+        return file.read(), status
 
 
 def _to_stock(request: Request, kind: str, style: str) -> Converted:
@@ -160,9 +165,10 @@ def _to_stock(request: Request, kind: str, style: str) -> Converted:
     with stock.Proof() as proof:
         if kind in stock.STYLES:
             _check_kind(request, kind)
-            application = stock.load(_trusted(request.source), kind, request.source)
+            payload, status = _trusted(request.source)
+            application = stock.load(payload, kind, request.source)
         else:
-            image = _opened(request, os.geteuid())
+            image, status = _opened(request, os.geteuid())
             if image.manifest.keeps == "recipe":
                 name = image.manifest.process.name
                 forced = [f"{name}: {line}" for line in image.manifest.forced]
@@ -170,5 +176,5 @@ def _to_stock(request: Request, kind: str, style: str) -> Converted:
             application = images.load(image, request.source)
         with within(request.source):
             data = stock.dump(application, style, proof)
-    write_whole(request.output, data)
+    _put(request, data, status)
     return Converted(request.output, len(data), style)
