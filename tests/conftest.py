@@ -38,9 +38,13 @@ class Table:
         if not known:
             self.rows.append(row)
 
+    def _twisted(self) -> int | None:
+        """The column that says which version of Twisted a row is of."""
+        return next((self.header.index(name) for name in ("Twisted", "run under") if name in self.header), None)
+
     def _kept(self) -> list[str]:
         """The page's rows of other versions of Twisted: another run has written those."""
-        column = next((self.header.index(name) for name in ("Twisted", "run under") if name in self.header), None)
+        column = self._twisted()
         if column is None or not self.path.exists():
             return []
         ours = {str(row[column]) for row in self.rows}
@@ -54,9 +58,9 @@ class Table:
 
     def write(self) -> None:
         day = dt.datetime.now(dt.UTC).date()
-        versions = (
-            f"tapdaemon {tapdaemon.__version__}, Twisted {twisted.__version__}, Python {platform.python_version()}"
-        )
+        versions = f"tapdaemon {tapdaemon.__version__}"
+        if self._twisted() is None:
+            versions += f", Twisted {twisted.__version__}, Python {platform.python_version()}"
         lines = [
             f"# {self.title}",
             "",
