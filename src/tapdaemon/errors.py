@@ -23,6 +23,9 @@ EX_TEMPFAIL = os.EX_TEMPFAIL  # 75
 EX_NOPERM = os.EX_NOPERM  # 77
 EX_CONFIG = os.EX_CONFIG  # 78
 
+FOREIGN = (Exception, SystemExit)
+"""What code of somebody else's may raise; SystemExit would end a program that is not its own, without a word."""
+
 
 class TapError(Exception):
     """A deliberate error.

@@ -94,6 +94,42 @@ def test_a_class_that_is_gone(tmp_path):
     refused(done, 65, "shop.Shelf: it is gone from shop")
 
 
+ENDING = """
+import os, sys
+from twisted.application.service import Service
+
+if "ENDS" in os.environ:
+    sys.exit("too early")
+
+
+class Shelf(Service):
+    def startService(self):
+        if "STARTS" in os.environ:
+            sys.exit("no config")
+"""
+
+
+def test_code_that_ends_the_program(tmp_path):
+    """sys.exit where a module is loaded or a service started: a failure like any other, told to whoever asked."""
+    (tmp_path / "shop.py").write_text(ENDING)
+    (tmp_path / "shop.tac").write_text(
+        "import tapdaemon, shop\napplication = tapdaemon.Application('shop')\n"
+        "shop.Shelf().setServiceParent(application)\n"
+    )
+    path = {"PYTHONPATH": str(tmp_path)}
+    mktap("-y", "shop.tac", cwd=tmp_path, env=path)
+    said = "it failed at line 1 with SystemExit: too early; mend the file"
+    refused(run("mktap", "-y", "shop.tac", cwd=tmp_path, env=path | {"ENDS": "1"}), 65, f"mktap: shop.tac: {said}")
+    refused(run("tapd", "-ny", "shop.tac", cwd=tmp_path, env=path | {"ENDS": "1"}), 65, said)
+    said = "shop.Shelf: importing shop failed with SystemExit: too early"
+    for options in (["-n"], ["--pidfile=shop.pid", "-l", "shop.log"]):
+        refused(run("tapd", *options, "shop.tap", cwd=tmp_path, env={"ENDS": "1"}), 65, said)
+    done = run("tapd", "-n", "shop.tap", cwd=tmp_path, env={"STARTS": "1"})
+    assert done.returncode == 70
+    assert done.stderr.startswith("tapd: shop/Shelf[0]: failed to start with SystemExit: no config")
+    assert 'sys.exit("no config")' in done.stdout  # a traceback shows the lines of what lies in the tap
+
+
 def test_a_tap_that_is_no_application(tmp_path):
     """65: a raw pickle of something else."""
     import pickle

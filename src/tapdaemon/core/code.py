@@ -7,6 +7,7 @@ there: "bad local file header").
 from __future__ import annotations
 
 import importlib
+import linecache
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.abc import InspectLoader, MetaPathFinder
@@ -14,7 +15,7 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Any
 
-from tapdaemon.errors import NoApplicationError, TapError, UnreadableError, os_reason
+from tapdaemon.errors import FOREIGN, NoApplicationError, TapError, UnreadableError, os_reason
 
 
 class CodeImporter(MetaPathFinder, InspectLoader):
@@ -68,6 +69,11 @@ class CodeImporter(MetaPathFinder, InspectLoader):
     def get_code(self, fullname: str) -> CodeType:
         place = self._require(fullname)
         return self.source_to_code(self._sources[place], self._origin(place))
+
+    def exec_module(self, module: ModuleType) -> None:
+        # Twisted's tracebacks ask linecache by file name alone.
+        linecache.lazycache(self._origin(self._require(module.__name__)), vars(module))
+        super().exec_module(module)
 
     def _require(self, fullname: str) -> str:
         place = self._place(fullname)
@@ -133,11 +139,12 @@ def run_tac(path: str) -> tuple[object, str, bytes]:
         module = importlib.import_module(name)
     except TapError:
         raise
-    except Exception as error:
+    except FOREIGN as error:
         line = _last_line(error, path)
-        raise NoApplicationError(
-            path, f"it failed at line {line} with {type(error).__name__}: {error}", "mend the file"
-        ) from error
+        missing = isinstance(error, ModuleNotFoundError)
+        remedy = "install what has it, or name its folder in PYTHONPATH" if missing else "mend the file"
+        reason = f"it failed at line {line} with {type(error).__name__}: {error}"
+        raise NoApplicationError(path, reason, remedy) from error
     application = getattr(module, "application", None)
     if not is_application(application):
         found = "has no 'application'" if application is None else f"its 'application' is {application!r}"

@@ -20,7 +20,7 @@ from twisted.python import usage
 from zope.interface import provider
 
 from tapdaemon.core.code import own_plugins
-from tapdaemon.errors import StartError, UnknownNameError, UsageError
+from tapdaemon.errors import FOREIGN, StartError, UnknownNameError, UsageError
 from tapdaemon.tapfile.manifest import SETTABLE
 
 
@@ -100,7 +100,7 @@ def _examine(plugin: Any) -> Maker:
     try:
         plugin.options  # noqa: B018 - a property that imports
         plugin.makeService  # noqa: B018 - the same
-    except Exception as error:  # noqa: BLE001 - whatever a third party's import raises is the reason to show
+    except FOREIGN as error:
         return Maker(name, description, failure=_words(error))
     return Maker(name, description, plugin)
 

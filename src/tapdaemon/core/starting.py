@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred, DeferredList, FirstError
 from twisted.python.failure import Failure
 
 from tapdaemon.core.tree import Node, walk
+from tapdaemon.errors import FOREIGN
 
 Method = Callable[[], Any]
 Watch = Callable[[Node, Method], Any]
@@ -118,7 +119,7 @@ class Starter:
             return method()
         except ServiceStartError:
             raise
-        except Exception as error:
+        except FOREIGN as error:
             raise ServiceStartError(node.path, Failure()) from error
 
     def _wait(self, what: str, path: str, deferred: Deferred[Any]) -> None:

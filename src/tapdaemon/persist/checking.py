@@ -19,7 +19,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from tapdaemon.core.tree import walk
-from tapdaemon.errors import TapError
+from tapdaemon.errors import FOREIGN, TapError
 from tapdaemon.persist import images, outside, provenance, worlds
 from tapdaemon.persist.child import Child
 from tapdaemon.persist.likeness import Alike
@@ -79,7 +79,7 @@ def _judge(image: TapImage, alike: Alike) -> tuple[str, Sequence[str]]:
             importlib.import_module(name)
     except TapError as error:
         return f"{error.subject.removeprefix('it: ')}: {error.reason}", ()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the verdict
+    except FOREIGN as error:
         return _words(error), ()
     if python in sys.modules:
         names.append(str(python))  # else its top level ran for the making alone

@@ -18,14 +18,14 @@ from typing import Any
 from tapdaemon.errors import UnloadableError
 from tapdaemon.tapfile.container import TapImage
 
-# Of these modules every class and function is harmless: they compute, and do nothing else.
+# Of these modules every class and function is harmless, but for NEVER: they compute, and do nothing else.
 SAFE_MODULES = frozenset(
     """
     _collections _decimal _pydecimal _random _struct _weakrefset abc array base64 binascii bisect calendar
     cmath collections collections.abc configparser csv datetime decimal email.charset email.errors
     email.header email.message email.policy enum fnmatch fractions genericpath heapq hmac html http.cookies
     ipaddress itertools json json.decoder json.encoder math mimetypes numbers pathlib pathlib._local
-    posixpath random re secrets statistics string struct textwrap time unicodedata urllib.parse uuid weakref
+    posixpath random re secrets statistics string struct textwrap time unicodedata urllib.parse weakref
     zlib zoneinfo _zoneinfo
     """.split()  # noqa: SIM905 - a list of words reads better so
 )
@@ -48,10 +48,13 @@ SAFE = frozenset(f"builtins.{name}" for name in _BUILTINS.split()) | frozenset(
         "queue.Queue", "queue.SimpleQueue", "_queue.SimpleQueue", "queue.LifoQueue", "queue.PriorityQueue",
         "socket.AddressFamily", "socket.SocketKind", "signal.Signals", "ssl.TLSVersion", "ssl.VerifyMode",
         "threading.Event", "threading.Condition", "threading.Semaphore", "threading.BoundedSemaphore",
+        "uuid.UUID", "uuid.SafeUUID", "uuid.uuid3", "uuid.uuid4", "uuid.uuid5",  # uuid.getnode and uuid1 may run ip(8)
         "types.SimpleNamespace", "types.MappingProxyType", "types.GenericAlias", "types.NoneType",
     }
 )  # fmt: skip
 """Names of the standard library beside the safe modules; exceptions of builtins come through as well."""
+NEVER = frozenset({"main", "test", "sleep", "clock_settime", "clock_settime_ns"})
+"""Of the safe modules what parses our command line and ends the program, waits, or sets the host's clock."""
 GADGETS = frozenset(
     """
     twisted.python.reflect twisted.python.usage twisted.python.modules twisted.python.zippath
@@ -110,6 +113,8 @@ class Gate:
         """
         if isinstance(found, ModuleType):
             raise refused(module, name, "it is a module")
+        if "." in name and module.partition(".")[0] in sys.stdlib_module_names and not isinstance(found, type):
+            raise refused(module, name, "it is a part of a class: Path.unlink of pathlib, say")
         home = getattr(found, "__module__", None)
         if isinstance(found, (type, FunctionType, BuiltinFunctionType, MethodType)) and isinstance(home, str):
             if home.partition(".")[0] == "tapdaemon":
@@ -164,8 +169,10 @@ def refused(module: str, name: str, reason: str) -> UnloadableError:
 
 
 def _is_safe(module: str, name: str) -> bool:
-    if f"{module}.{name}" in SAFE or (module in SAFE_MODULES and not name.startswith("_")):
+    if f"{module}.{name}" in SAFE:
         return True
+    if module in SAFE_MODULES:
+        return not name.startswith("_") and name not in NEVER
     kind = getattr(sys.modules["builtins"], name, None)
     return module in ("builtins", "exceptions") and isinstance(kind, type) and issubclass(kind, BaseException)
 

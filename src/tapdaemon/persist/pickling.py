@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from types import FunctionType
 from typing import Any
 
-from tapdaemon.errors import TapError, UnloadableError
+from tapdaemon.errors import FOREIGN, TapError, UnloadableError
 from tapdaemon.persist import outside, provenance
 from tapdaemon.persist.functions import reduce_function
 from tapdaemon.persist.gate import Gate, closed_to
@@ -106,7 +106,7 @@ class _Unpickler(pickle.Unpickler):
                 f"it is gone from {module}",
                 "install a version that has it, or make the tap anew from its recipe: mktap --rebuild TAP",
             ) from error
-        except Exception as error:
+        except FOREIGN as error:
             raise UnloadableError(
                 f"{module}.{name}",
                 f"importing {module} failed with {type(error).__name__}: {error}",
@@ -145,7 +145,7 @@ def loads(payload: bytes, needed: Iterable[str] | None = None) -> Any:
             named = unpickler.load() if stream.tell() < len(payload) else ()
     except TapError:
         raise
-    except Exception as error:
+    except FOREIGN as error:
         raise UnloadableError(
             "payload",
             f"loading it failed with {type(error).__name__}: {error}",

@@ -16,7 +16,7 @@ from twisted.application.service import IProcess, IService
 
 from tapdaemon.core import makers
 from tapdaemon.core.application import Application, is_application
-from tapdaemon.errors import NoApplicationError, UnloadableError, within
+from tapdaemon.errors import FOREIGN, NoApplicationError, UnloadableError, within
 from tapdaemon.tapfile.manifest import Manifest, Recipe
 
 
@@ -47,7 +47,7 @@ def _begin(recipe: Recipe, manifest: Manifest, subject: str) -> Any:
         return Application(manifest.process.name)
     try:
         application = getattr(importlib.import_module(recipe.python), "application", None)
-    except Exception as error:
+    except FOREIGN as error:
         raise UnloadableError(
             subject, f"its Python file failed with {type(error).__name__}: {error}", "mend it, and make the tap again"
         ) from error

@@ -18,7 +18,7 @@ from twisted.application import service
 from twisted.persisted import sob
 
 from tapdaemon.core.application import Application
-from tapdaemon.errors import UnknownUserError, UnloadableError, UnsavableError, within
+from tapdaemon.errors import FOREIGN, UnknownUserError, UnloadableError, UnsavableError, within
 from tapdaemon.persist import explain, images, outside, pickling, styles
 from tapdaemon.persist.child import Child
 from tapdaemon.tapfile import comparison, symbols
@@ -46,7 +46,7 @@ def _unjelly(data: bytes, subject: str) -> Any:
 
     try:
         return unjellyFromSource(io.StringIO(data.decode("utf-8")))
-    except Exception as error:
+    except FOREIGN as error:
         raise UnloadableError(
             subject, f"loading it failed with {type(error).__name__}: {error}", "write it again with sob"
         ) from error
@@ -73,7 +73,7 @@ def _reload(asked: bytes) -> bytes:
             file.write(data)
         try:
             told = styles.dump(service.loadApplication(path, STYLES[kind]), "pickle")[0], ""
-        except Exception as error:  # noqa: BLE001 - whatever it is, twistd would have met it
+        except FOREIGN as error:
             told = b"", f"{type(error).__name__}: {error}"
     return pickle.dumps(told)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from twisted.logger import Logger, globalLogBeginner
 
-from tapdaemon.errors import CannotCreateError, ContradictionError, TapError, UnknownNameError, os_reason
+from tapdaemon.errors import FOREIGN, CannotCreateError, ContradictionError, TapError, UnknownNameError, os_reason
 from tapdaemon.run import journal
 
 Observer = Callable[[Any], None]
@@ -122,6 +122,6 @@ def _named(name: str) -> Observer:
 
     try:
         observer: Observer = namedAny(name)()
-    except Exception as error:
+    except FOREIGN as error:
         raise UnknownNameError("logger", name, (), f"it cannot be made: {error}") from error
     return observer if ILogObserver.providedBy(observer) else _legacy(observer)
