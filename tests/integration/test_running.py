@@ -127,6 +127,19 @@ def test_a_daemon_whose_starter_gave_up_does_not_run(tmp_path):
     assert "has given up waiting" in (tmp_path / "twistd.log").read_text()
 
 
+def test_an_interrupt_while_it_loads(tmp_path, tapd):
+    """Ctrl-C is 130 and no traceback, and leaves no pidfile."""
+    (tmp_path / "slow.tac").write_text(
+        "import time\nfrom twisted.application import service\napplication = service.Application('slow')\n"
+        "print('sleeping', flush=True)\ntime.sleep(20)\n"
+    )
+    server = tapd("--pidfile=slow.pid", "-y", "slow.tac", ready=False)
+    until(lambda: "sleeping" in server.log, "the load")
+    assert server.stop(signal.SIGINT) == 130
+    assert "Traceback" not in server.log
+    assert not (tmp_path / "slow.pid").exists()
+
+
 def test_a_second_start_says_which_pid_runs(tmp_path, web, port, ended):
     """The pidfile's lock ends a second start with status 75, and leaves the first alone."""
     assert run("tapd", web, cwd=tmp_path).returncode == 0

@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from tapdaemon.cli.reporting import leave
 
         leave("tapd", error)
+    except KeyboardInterrupt:  # before the reactor handles signals: while it loads, or asks for a passphrase
+        sys.exit(130)
 
 
 def _answer(name: str) -> None:
