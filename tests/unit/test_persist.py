@@ -141,6 +141,11 @@ def test_closures_keep_their_cells():
     assert add(0) == 15
 
 
+def test_what_a_cell_holds_is_not_compared():
+    """It may be half loaded, or make something of its own of a comparison."""
+    assert isinstance(again(livelihood.make_holder(livelihood.Touchy()))(), livelihood.Touchy)
+
+
 def test_a_function_that_calls_itself_is_whole():
     """Its cell holds it."""
     assert again(livelihood.make_recursive())(3) == [3, 2, 1]

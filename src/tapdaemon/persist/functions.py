@@ -89,7 +89,7 @@ def local_function(module: str, qualname: str, index: int) -> types.FunctionType
 def set_local_function(function: types.FunctionType, state: tuple[Any, ...]) -> None:
     cells, defaults, keyword_defaults, attributes, name, qualname = state
     for cell, content in zip(function.__closure__ or (), cells, strict=True):
-        if content != _EMPTY:
+        if not isinstance(content, str) or content != _EMPTY:  # no __eq__ of a stranger's, half loaded as it may be
             cell.cell_contents = content
     function.__defaults__ = defaults
     function.__kwdefaults__ = keyword_defaults

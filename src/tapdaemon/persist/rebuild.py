@@ -104,6 +104,8 @@ def standard_stream(name: str) -> Any:
 
 
 def reopen(path: str, mode: str, encoding: str | None) -> Any:
+    if not mode.startswith(("r", "a")):
+        raise gate.refused(path, mode, "no file is emptied when it is opened again")
     return open(path, mode, encoding=encoding)
 
 
