@@ -1,7 +1,7 @@
 """The second net: which names a payload may look up, and so which callables it may call while it is loaded.
 
 The law: nothing that a payload can reach by name runs a program, opens a connection, imports by name or compiles text.
-Modules of the application come through if its tap lists them; of the standard library only what is listed here, for
+Modules of the application come through if its tap lists them; of the standard library only what is `harmless`, for
 that is where the callables lie that every hostile pickle ends in.  The boundary is who could write the file (`trust`);
 a tap that lists a hostile module of its own is a program like any other, and this is no sandbox.
 """
@@ -16,45 +16,9 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from tapdaemon.errors import UnloadableError
+from tapdaemon.persist import harmless
 from tapdaemon.tapfile.container import TapImage
 
-# Of these modules every class and function is harmless, but for NEVER: they compute, and do nothing else.
-SAFE_MODULES = frozenset(
-    """
-    _collections _decimal _pydecimal _random _struct _weakrefset abc array base64 binascii bisect calendar
-    cmath collections collections.abc configparser csv datetime decimal email.charset email.errors
-    email.header email.message email.policy enum fnmatch fractions genericpath heapq hmac html http.cookies
-    ipaddress itertools json json.decoder json.encoder math mimetypes numbers pathlib pathlib._local
-    posixpath random re secrets statistics string struct textwrap time unicodedata urllib.parse weakref
-    zlib zoneinfo _zoneinfo
-    """.split()  # noqa: SIM905 - a list of words reads better so
-)
-_BUILTINS = (
-    "object type str bytes bytearray int float complex bool list tuple dict set frozenset range slice memoryview "
-    "Ellipsis NotImplemented property staticmethod classmethod len abs min max sum sorted repr ord chr hash id hex oct "
-    "bin round divmod pow all any callable iter next enumerate zip reversed ascii format isinstance print"
-)
-SAFE = frozenset(f"builtins.{name}" for name in _BUILTINS.split()) | frozenset(
-    {
-        "_codecs.encode",  # how protocol 2 writes bytes
-        "_io.BytesIO", "_io.StringIO", "argparse.Namespace", "optparse.Values", "xml.etree.ElementTree.Element",
-        "copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__",
-        "functools.partial", "functools.cmp_to_key",
-        "http.HTTPStatus", "http.HTTPMethod",
-        "logging.getLogger", "logging.Logger",
-        "operator.add", "operator.sub", "operator.mul", "operator.eq", "operator.ne", "operator.lt", "operator.gt",
-        "os.PathLike", "os.getpid", "posix.getpid",
-        "re._compile", "typing.Any", "typing.Generic",
-        "queue.Queue", "queue.SimpleQueue", "_queue.SimpleQueue", "queue.LifoQueue", "queue.PriorityQueue",
-        "socket.AddressFamily", "socket.SocketKind", "signal.Signals", "ssl.TLSVersion", "ssl.VerifyMode",
-        "threading.Event", "threading.Condition", "threading.Semaphore", "threading.BoundedSemaphore",
-        "uuid.UUID", "uuid.SafeUUID", "uuid.uuid3", "uuid.uuid4", "uuid.uuid5",  # uuid.getnode and uuid1 may run ip(8)
-        "types.SimpleNamespace", "types.MappingProxyType", "types.GenericAlias", "types.NoneType",
-    }
-)  # fmt: skip
-"""Names of the standard library beside the safe modules; exceptions of builtins come through as well."""
-NEVER = frozenset({"main", "test", "sleep", "clock_settime", "clock_settime_ns"})
-"""Of the safe modules what parses our command line and ends the program, waits, or sets the host's clock."""
 GADGETS = frozenset(
     """
     twisted.python.reflect twisted.python.usage twisted.python.modules twisted.python.zippath
@@ -65,13 +29,9 @@ GADGETS = frozenset(
     twisted.conch.stdio twisted.application.app twisted.spread.jelly.unjelly twisted.spread.jelly._Unjellier
     zope.interface.common zope.testing pip setuptools pkg_resources pytest _pytest py numpy.testing
     numpy.f2py torch cloudpickle dill joblib jsonpickle pandas.io sympy hypothesis click daemon IPython
-    """.split()  # noqa: SIM905 - the same
+    """.split()  # noqa: SIM905 - a list of words reads better so
 )
 """Of others what is there to find, compile, run or unpickle things; no application is made of it."""
-WHOLE = frozenset(
-    "pwd grp spwd crypt time math random errno stat json hashlib struct string zlib".split()  # noqa: SIM905 - the same
-)
-"""Modules of the standard library that an object may hold as such: Conch asks pwd and spwd for passwords."""
 METHODS_NEVER = frozenset(
     {"spawnProcess", "system", "popen", "run_code", "runcode", "runsource", "exec_module", "eval", "exec"}
 )
@@ -94,7 +54,7 @@ class Gate:
         :raises UnloadableError: it may not, with the name.
         """
         root = module.partition(".")[0]
-        if not name and module in WHOLE:
+        if not name and module in harmless.WHOLE:
             return
         if root == "tapdaemon":
             return  # what of ours may be called is seen when it is found
@@ -169,10 +129,10 @@ def refused(module: str, name: str, reason: str) -> UnloadableError:
 
 
 def _is_safe(module: str, name: str) -> bool:
-    if f"{module}.{name}" in SAFE:
+    if f"{module}.{name}" in harmless.NAMES:
         return True
-    if module in SAFE_MODULES:
-        return not name.startswith("_") and name not in NEVER
+    if module in harmless.MODULES:
+        return not name.startswith("_") and name not in harmless.NEVER
     kind = getattr(sys.modules["builtins"], name, None)
     return module in ("builtins", "exceptions") and isinstance(kind, type) and issubclass(kind, BaseException)
 

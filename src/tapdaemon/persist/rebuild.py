@@ -197,3 +197,27 @@ def mapping_proxy(items: Mapping[Any, Any]) -> Any:
     import types
 
     return types.MappingProxyType(items)
+
+
+def struct(form: str) -> Any:
+    """A compiled format of `struct`."""
+    import struct as structs
+
+    return structs.Struct(form)
+
+
+def set_json_decoder(decoder: Any, state: tuple[Mapping[str, Any], Mapping[str, Any]]) -> None:
+    """Its scanner is C's, and is made from the arguments."""
+    import json
+
+    arguments, attributes = state
+    json.JSONDecoder.__init__(decoder, **arguments)
+    vars(decoder).update(attributes)
+
+
+def union(kinds: Sequence[Any]) -> Any:
+    """``int | None``, of which every Python has its own class."""
+    import functools
+    import operator
+
+    return functools.reduce(operator.or_, kinds)

@@ -130,6 +130,29 @@ def _mapping_proxy(proxy: Any) -> Reduction:
     return rebuild.mapping_proxy, (dict(proxy),)
 
 
+def _method_of_class(method: Any) -> Reduction:
+    """``str.lower``: a method of a built-in class, unbound."""
+    return rebuild.method, (method.__objclass__, method.__name__)
+
+
+def _struct(compiled: Any) -> Reduction:
+    return rebuild.struct, (compiled.format,)
+
+
+def _json_decoder(decoder: Any) -> Reduction:
+    import json
+
+    names = ("object_hook", "parse_float", "parse_int", "parse_constant", "strict", "object_pairs_hook")
+    arguments = {name: getattr(decoder, name) for name in names}
+    made = vars(json.JSONDecoder())
+    attributes = {name: value for name, value in vars(decoder).items() if name not in made}
+    return rebuild.new, (type(decoder),), (arguments, attributes), None, None, rebuild.set_json_decoder
+
+
+def _union(kinds: Any) -> Reduction:
+    return rebuild.union, (kinds.__args__,)
+
+
 RULES: dict[str, Rule] = {
     **keys.RULES,
     **twisted_rules.RULES,
@@ -137,6 +160,7 @@ RULES: dict[str, Rule] = {
     "builtins.method": _method,
     "builtins.builtin_function_or_method": _builtin,
     "builtins.method-wrapper": _builtin,
+    "builtins.method_descriptor": _method_of_class,
     "builtins.module": _module,
     "builtins.mappingproxy": _mapping_proxy,
     "_io.TextIOWrapper": _file,
@@ -145,6 +169,11 @@ RULES: dict[str, Rule] = {
     "_io.BufferedRandom": _file,
     "_io.FileIO": _file,
     "sqlite3.Connection": _sqlite,
+    "_struct.Struct": _struct,
+    "json.decoder.JSONDecoder": _json_decoder,
+    "types.UnionType": _union,
+    "typing.Union": _union,
+    "typing._UnionGenericAlias": _union,
     "os._Environ": _environ,
     "_thread.lock": _lock,
     "_thread.RLock": _rlock,
