@@ -251,12 +251,12 @@ def test_what_has_no_repr_of_its_own_comes_through():
     held = [
         struct.Struct("!hi"), json.JSONDecoder(parse_float=decimal.Decimal), json.JSONEncoder(indent=1),
         logging.StreamHandler(), email.message.Message(), email.message.EmailMessage(), contextlib.ExitStack(),
-        threading.Barrier(1), graphlib.TopologicalSorter({"a": ["b"]}), random.Random(7), itertools.count(5), "-".join,
+        threading.Barrier(1), graphlib.TopologicalSorter({"a": ["b"]}), random.Random(7), itertools.count(5), itertools.count(1.5, 2), "-".join,
     ]  # fmt: skip
     held[3].setFormatter(logging.Formatter("%(message)s!"))
     held[4]["To"] = held[5]["To"] = "ann@example.org"
     payload, _ = pickling.dumps(held)
-    packed, decoder, encoder, handler, mail, newer, stack, barrier, sorter, chance, count, join = pickling.loads(
+    packed, decoder, encoder, handler, mail, newer, stack, barrier, sorter, chance, count, other, join = pickling.loads(
         payload, NEEDED
     )
     assert packed.pack(1, 2) == held[0].pack(1, 2)
@@ -269,6 +269,7 @@ def test_what_has_no_repr_of_its_own_comes_through():
     assert list(sorter.static_order()) == ["b", "a"]
     assert join("ab") == "a-b"
     assert (chance.random(), next(count)) == (random.Random(7).random(), 5)
+    assert (next(other), next(other)) == (1.5, 3.5)
 
 
 def test_the_corpus_would_do_harm(place):

@@ -221,3 +221,10 @@ def union(kinds: Sequence[Any]) -> Any:
     import operator
 
     return functools.reduce(operator.or_, kinds)
+
+
+def count(*arguments: float) -> Any:
+    """A counter, of ids say, which goes on."""
+    import itertools
+
+    return itertools.count(*arguments)

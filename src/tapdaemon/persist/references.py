@@ -149,6 +149,16 @@ def _json_decoder(decoder: Any) -> Reduction:
     return rebuild.new, (type(decoder),), (arguments, attributes), None, None, rebuild.set_json_decoder
 
 
+def _count(counter: Any) -> Reduction:
+    """A counter by what it shows of itself: since Python 3.14 nothing of itertools has a value."""
+    import ast
+
+    try:
+        return rebuild.count, ast.literal_eval(f"({repr(counter).partition('(')[2][:-1]},)")
+    except ValueError:  # of Decimals, say
+        return NotImplemented
+
+
 def _union(kinds: Any) -> Reduction:
     return rebuild.union, (kinds.__args__,)
 
@@ -171,6 +181,7 @@ RULES: dict[str, Rule] = {
     "sqlite3.Connection": _sqlite,
     "_struct.Struct": _struct,
     "json.decoder.JSONDecoder": _json_decoder,
+    "itertools.count": _count,
     "types.UnionType": _union,
     "typing.Union": _union,
     "typing._UnionGenericAlias": _union,
