@@ -251,7 +251,8 @@ def test_what_has_no_repr_of_its_own_comes_through():
     held = [
         struct.Struct("!hi"), json.JSONDecoder(parse_float=decimal.Decimal), json.JSONEncoder(indent=1),
         logging.StreamHandler(), email.message.Message(), email.message.EmailMessage(), contextlib.ExitStack(),
-        threading.Barrier(1), graphlib.TopologicalSorter({"a": ["b"]}), random.Random(7), itertools.count(5), itertools.count(1.5, 2), "-".join,
+        threading.Barrier(1), graphlib.TopologicalSorter({"a": ["b"]}), random.Random(7), itertools.count(5),
+        itertools.count(1.5, 2), "-".join,
     ]  # fmt: skip
     held[3].setFormatter(logging.Formatter("%(message)s!"))
     held[4]["To"] = held[5]["To"] = "ann@example.org"
