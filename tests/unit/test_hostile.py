@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import array
 import collections
+import configparser
 import contextlib
 import datetime as dt
 import decimal
@@ -252,13 +253,14 @@ def test_what_has_no_repr_of_its_own_comes_through():
         struct.Struct("!hi"), json.JSONDecoder(parse_float=decimal.Decimal), json.JSONEncoder(indent=1),
         logging.StreamHandler(), email.message.Message(), email.message.EmailMessage(), contextlib.ExitStack(),
         threading.Barrier(1), graphlib.TopologicalSorter({"a": ["b"]}), random.Random(7), itertools.count(5),
-        itertools.count(1.5, 2), "-".join,
+        itertools.count(1.5, 2), "-".join, configparser.ConfigParser(),
     ]  # fmt: skip
+    held[-1].read_string("[shop]\nopen = yes\n")
     held[3].setFormatter(logging.Formatter("%(message)s!"))
     held[4]["To"] = held[5]["To"] = "ann@example.org"
     payload, _ = pickling.dumps(held)
-    packed, decoder, encoder, handler, mail, newer, stack, barrier, sorter, chance, count, other, join = pickling.loads(
-        payload, NEEDED
+    packed, decoder, encoder, handler, mail, newer, stack, barrier, sorter, chance, count, other, join, config = (
+        pickling.loads(payload, NEEDED)
     )
     assert packed.pack(1, 2) == held[0].pack(1, 2)
     assert decoder.decode("[1.5]") == [decimal.Decimal("1.5")]
@@ -269,6 +271,7 @@ def test_what_has_no_repr_of_its_own_comes_through():
     assert barrier.wait() == 0
     assert list(sorter.static_order()) == ["b", "a"]
     assert join("ab") == "a-b"
+    assert config.getboolean("shop", "open")
     assert (chance.random(), next(count)) == (random.Random(7).random(), 5)
     assert (next(other), next(other)) == (1.5, 3.5)
 

@@ -39,6 +39,7 @@ _NAMES: Mapping[str, str] = {
     "_io": "BytesIO StringIO",
     "argparse": "Namespace",
     "array": "_array_reconstructor",
+    "configparser": "_CommentSpec _UnnamedSection",
     "contextlib": "AsyncExitStack ExitStack closing nullcontext suppress",
     "copyreg": "_reconstructor __newobj__ __newobj_ex__",
     "email.headerregistry": "_reconstruct_header",
