@@ -21,7 +21,7 @@ from tapdaemon.tapfile.container import TapImage
 
 GADGETS = frozenset(
     """
-    twisted.python.reflect twisted.python.usage twisted.python.modules twisted.python.zippath
+    twisted.python.reflect twisted.python.modules twisted.python.zippath
     twisted.python.procutils twisted.python.rebuild twisted.python.runtime twisted.python.release
     twisted.internet.utils twisted.internet.process twisted.internet._posixstdio twisted.persisted.aot
     twisted.persisted.sob.load twisted.persisted.sob.loadValueFromFile twisted.plugin

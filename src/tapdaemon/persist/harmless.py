@@ -46,6 +46,7 @@ _NAMES: Mapping[str, str] = {
     "functools": "partial cmp_to_key",
     "graphlib": "_NodeInfo",
     "http": "HTTPStatus HTTPMethod",
+    "http.cookiejar": "Cookie CookieJar DefaultCookiePolicy",
     "logging": (
         "getLogger Filter Formatter Logger LoggerAdapter NullHandler PercentStyle StrFormatStyle StreamHandler "
         "StringTemplateStyle"

@@ -228,3 +228,23 @@ def count(*arguments: float) -> Any:
     import itertools
 
     return itertools.count(*arguments)
+
+
+def curve_chooser() -> Any:
+    """What CertificateOptions asks for a curve."""
+    from twisted.internet import ssl
+
+    options: Any = ssl.CertificateOptions()
+    return options._ecChooser  # noqa: SLF001 - it is made of pyOpenSSL's own parts, in there alone
+
+
+def twistd_options(subcommand: str) -> Any:
+    """A maker's parent's options."""
+    from tapdaemon.core.makers import twistd_options as made
+
+    return made(subcommand)
+
+
+def set_twistd_options(options: Any, state: tuple[Mapping[str, Any], Any]) -> None:
+    values, options.subOptions = state
+    options.update(values)

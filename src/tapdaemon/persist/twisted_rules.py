@@ -41,6 +41,7 @@ def _publisher(publisher: Any) -> Reduction:
     return (rebuild.log_publisher, ()) if publisher is globalLogPublisher else NotImplemented
 
 
+_PLAIN = (str, int, bool, type(None))
 _PLAIN_ENDPOINTS = frozenset(
     {
         "TCP4ServerEndpoint",
@@ -132,6 +133,25 @@ def _log_file(file: Any) -> Reduction:
     return rebuild.log_file, (type(file), file.name, file.directory, arguments)
 
 
+def _curve_chooser(_: Any) -> Reduction:
+    """It holds a library of cffi's."""
+    return rebuild.curve_chooser, ()
+
+
+def _failure(failure: Any) -> Reduction:
+    """By what it says of itself; its own reduction calls a __new__ by name."""
+    return rebuild.new, (type(failure),), failure.__getstate__()
+
+
+def _twistd_options(options: Any) -> Reduction:
+    """The parent of a maker's own options: made anew, with the values that differ from a fresh one's."""
+    name = str(getattr(options, "subCommand", None) or "")
+    fresh = rebuild.twistd_options(name)
+    values = {key: value for key, value in options.items() if type(value) in _PLAIN and value != fresh.get(key)}
+    sub = getattr(options, "subOptions", None)
+    return rebuild.twistd_options, (name,), (values, sub), None, None, rebuild.set_twistd_options
+
+
 def _dropped(_: Any) -> Reduction:
     return rebuild.nothing, ()
 
@@ -155,6 +175,9 @@ RULES: dict[str, Callable[[Any], Reduction]] = {
     "twisted.web.http.HTTPFactory": _with(_logFile=None, _logDateTime=None, _logDateTimeCall=None, numPorts=0),
     "twisted.internet.protocol.Factory": _with(numPorts=0),
     "twisted.internet.ssl.DefaultOpenSSLContextFactory": _context_factory,
+    "twisted.internet._sslverify._ChooseDiffieHellmanEllipticCurve": _curve_chooser,
+    "twisted.python.failure.Failure": _failure,
+    "twisted.application.app.ServerOptions": _twistd_options,
     # It reads its keys from their folder when it starts.
     "twisted.conch.openssh_compat.factory.OpenSSHFactory": _without("publicKeys", "privateKeys", "numPorts"),
     "twisted.conch.ssh.factory.SSHFactory": _ssh_factory,
