@@ -9,7 +9,7 @@ import stat
 import pytest
 from variants import fetch
 
-from conftest import free_port, manifest, mktap, run
+from conftest import free_port, manifest, mktap, ok, run, until
 
 PLUGIN = """
 from twisted.application.service import ServiceMaker
@@ -269,3 +269,42 @@ def test_a_class_that_is_gone_is_named_with_the_way_out(tmp_path):
     assert done.returncode == 65
     assert "gone.Gone: it is gone from gone" in done.stderr
     assert "mktap --rebuild TAP" in done.stderr
+
+
+KEPT_METHODS = """
+from twisted.application import service
+from twisted.internet import reactor
+
+running = reactor.callWhenRunning
+application = service.Application("kept")
+
+
+class Caller(service.Service):
+    later = staticmethod(reactor.callLater)
+    def __init__(self):
+        self.own = reactor.callLater
+        self.calls = []
+    def startService(self):
+        running(self.called, "module")
+        self.later(0, self.called, "class")
+        self.own(0, self.called, "attribute")
+    def called(self, by):
+        self.calls.append(by)
+        print("called by", by, len(self.calls), flush=True)
+
+
+Caller().setServiceParent(application)
+"""
+
+
+def test_methods_of_the_reactor_that_somebody_keeps(tmp_path, tapd):
+    """They are the reactor's own once the application runs, and in the tap, though making it wrote down their calls."""
+    (tmp_path / "kept.tac").write_text(KEPT_METHODS)
+    assert "keeps its graph" in mktap("-y", "kept.tac", cwd=tmp_path)
+    assert "tapdaemon.persist.outside" not in ok("tapctl", "show", "--graph", "./kept.tap", cwd=tmp_path)
+    for count in (3, 6):
+        server = tapd("kept.tap")
+        until(lambda server=server, count=count: f" {count}\n" in server.log, "three calls")
+        for by in ("module", "class", "attribute"):
+            assert f"called by {by} " in server.log
+        assert server.stop() == 0, server.log

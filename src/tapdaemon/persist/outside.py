@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from tapdaemon.persist import rebuild
+
 CALLS = "_tapdaemon_calls"
 """The attribute of an application that holds what its making asked of the reactor, and so is saved with the graph."""
 METHODS = ("callWhenRunning", "addSystemEventTrigger", "callLater")
@@ -50,22 +52,39 @@ def recorded(reactor: Any) -> Iterator[list[Call]]:
 @contextmanager
 def _instead(reactor: Any, take: Callable[[Call, Callable[[], Any]], Any]) -> Iterator[None]:
     """While open, calls of the three methods go to `take`, with what would do them."""
-    originals = {method: getattr(reactor, method) for method in METHODS}
-
-    def stand_in(method: str) -> Any:
-        def call(*arguments: Any, **keywords: Any) -> Any:
-            do = functools.partial(originals[method], *arguments, **keywords)
-            return do() if _is_twisteds(arguments) else take((method, arguments, keywords), do)
-
-        return call
-
-    for method in METHODS:
-        setattr(reactor, method, stand_in(method))
+    stand_ins = [StandIn(reactor, method, take) for method in METHODS]
+    for one in stand_ins:
+        setattr(reactor, one.method, one)
     try:
         yield
     finally:
-        for method in METHODS:
-            delattr(reactor, method)
+        for one in stand_ins:
+            one.take = None
+            delattr(reactor, one.method)
+
+
+class StandIn:
+    """A method of the reactor's whose calls go elsewhere for a while.
+
+    Whoever keeps it (``later = reactor.callLater`` at the top of a module) has the method itself afterwards, and it is
+    saved as that.
+    """
+
+    def __init__(self, reactor: Any, method: str, take: Callable[[Call, Callable[[], Any]], Any]) -> None:
+        self._reactor = reactor
+        self._original = getattr(reactor, method)
+        self.method = method
+        self.take: Callable[[Call, Callable[[], Any]], Any] | None = take
+        self.__qualname__ = self._original.__qualname__
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        do = functools.partial(self._original, *arguments, **keywords)
+        if self.take is None or _is_twisteds(arguments):
+            return do()
+        return self.take((self.method, arguments, keywords), do)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild.method, (self._reactor, self.method)
 
 
 def _is_twisteds(arguments: tuple[Any, ...]) -> bool:

@@ -76,7 +76,7 @@ def _digest(value: Any) -> str:
 def _parts(value: Any, seen: dict[int, int], count: list[int], depth: int) -> Iterator[str]:
     """A value as texts, in an order that does not depend on the process; cycles by the number of their first sight."""
     count[0] += 1
-    kind = type(value)
+    kind = MethodType if isinstance(value, outside.StandIn) else type(value)
     yield f"{kind.__module__}.{kind.__qualname__}"
     if kind in _PLAIN:
         yield repr(value)
