@@ -30,6 +30,7 @@ import struct
 import threading
 import time
 import types
+import typing
 import uuid
 import zoneinfo
 
@@ -65,6 +66,13 @@ def test_plain_data_and_what_computes(tmp_path):
     ]  # fmt: skip
     null.close()
     assert repr(again(plain)) == repr(plain)
+
+
+def test_types_that_are_data():
+    """Of a schema, say: as `typing` writes them, and as Python does."""
+    kinds = [getattr(typing, name)[int] for name in ("List", "Sequence", "Set", "Optional", "Type")]
+    kinds += [int | None, list[int], typing.Callable[[int], str], typing.Any]
+    assert again(kinds) == kinds
 
 
 def test_what_has_no_repr_of_its_own():

@@ -131,6 +131,8 @@ DOORS = {
         b"ctapdaemon.persist.functions\nlocal_function\n(" + text("os") + text("system") + b"K\x00tR."
     ),
     "a file that is emptied": b"ctapdaemon.persist.rebuild\nreopen\n(" + text("x") + text("w") + b"NtR.",
+    "a subscript": b"ctapdaemon.persist.rebuild\ngeneric\n(}" + text("x") + b"tR.",
+    "a text that is compiled": b"ctapdaemon.persist.rebuild\ngeneric\n(ctyping\nList\n" + text("x()") + b"tR.",
     "through an attribute": b"\x80\x04" + text("twisted.application.service") + text("os.system") + b"\x93.",
     "what a module imported": reference("twisted.application.service", "sob.log.sys.modules"),
     "an extension code": b"\x80\x02\x82\x01.",

@@ -60,7 +60,11 @@ _NAMES: Mapping[str, str] = {
     "ssl": "Options TLSVersion VerifyFlags VerifyMode",
     "threading": "Barrier BoundedSemaphore Condition Event Semaphore",
     "types": "SimpleNamespace MappingProxyType GenericAlias NoneType",
-    "typing": "Any Generic",
+    "typing": (
+        "Any AnyStr Awaitable Callable ChainMap ClassVar Collection Container Coroutine Counter DefaultDict Deque Dict "
+        "Final FrozenSet Generator Generic Hashable Iterable Iterator List Literal Mapping MutableMapping "
+        "MutableSequence MutableSet Optional OrderedDict Sequence Set Sized Text Tuple Type Union"
+    ),
     "uuid": "UUID SafeUUID uuid3 uuid4 uuid5",  # uuid1 and getnode may run ip(8)
     "xml.etree.ElementTree": "Element",
 }

@@ -230,6 +230,16 @@ def count(*arguments: float) -> Any:
     return itertools.count(*arguments)
 
 
+def generic(origin: Any, arguments: Any) -> Any:
+    """``List[int]`` of `typing`; no other subscript, and no text, which typing would compile."""
+    given = arguments if isinstance(arguments, tuple) else (arguments,)
+    if type(origin).__module__ != "typing" and not isinstance(origin, type):
+        raise gate.refused(type(origin).__name__, "[...]", "only types are subscribed")
+    if any(isinstance(one, str) for one in given):
+        raise gate.refused("typing", "ForwardRef", "no text is compiled")
+    return origin[arguments]
+
+
 def curve_chooser() -> Any:
     """What CertificateOptions asks for a curve."""
     from twisted.internet import ssl

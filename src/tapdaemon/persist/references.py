@@ -163,6 +163,12 @@ def _union(kinds: Any) -> Reduction:
     return rebuild.union, (kinds.__args__,)
 
 
+def _generic(alias: Any) -> Reduction:
+    """Its own reduction asks `operator.getitem`, which a payload may not."""
+    _, arguments = alias.__reduce__()
+    return rebuild.generic, arguments
+
+
 RULES: dict[str, Rule] = {
     **keys.RULES,
     **twisted_rules.RULES,
@@ -185,6 +191,7 @@ RULES: dict[str, Rule] = {
     "types.UnionType": _union,
     "typing.Union": _union,
     "typing._UnionGenericAlias": _union,
+    "typing._GenericAlias": _generic,
     "os._Environ": _environ,
     "_thread.lock": _lock,
     "_thread.RLock": _rlock,
