@@ -8,6 +8,52 @@ from twisted.application.service import Service
 from twisted.internet import protocol
 
 
+def unnamed(method):
+    """A decorator that gives its function a name of its own."""
+
+    def wrapper(self):
+        return f"wrapped {method(self)}"
+
+    return wrapper
+
+
+class Dressed:
+    """Methods whose functions are called otherwise than they are."""
+
+    @unnamed
+    def first(self):
+        return "first"
+
+    @unnamed
+    def second(self):
+        return "second"
+
+    third = lambda self: "third"  # noqa: E731 - the name of a lambda is the point
+
+    @classmethod
+    def fourth(cls):
+        return "fourth"
+
+    def __fifth(self):
+        return "fifth"
+
+    def fifth(self):
+        return self.__fifth
+
+
+class Overdressed(Dressed):
+    def first(self):
+        return "over"
+
+    def under(self):
+        return super().first
+
+
+def stranger(owner):
+    """A function that an object gets as its method."""
+    return f"stranger of {type(owner).__name__}"
+
+
 class Touchy:
     """What cannot be compared before it is whole."""
 

@@ -162,6 +162,22 @@ def test_a_lambda_at_module_level_and_a_wrapped_original():
     assert again(livelihood.decorated.__wrapped__)(4) == 4
 
 
+def test_methods_by_the_name_that_their_class_has_for_them():
+    """Decorated without functools.wraps, a lambda, private, of the class, and given to one object alone."""
+    dressed = livelihood.Dressed()
+    dressed.own = types.MethodType(livelihood.stranger, dressed)
+    held = [dressed.second, dressed.first, dressed.third, dressed.fourth, dressed.fifth(), dressed.own]
+    said = ["wrapped second", "wrapped first", "third", "fourth", "fifth", "stranger of Dressed"]
+    assert [method() for method in held] == said
+    assert [method() for method in again(held)] == said
+
+
+def test_an_overridden_method_is_not_the_one_that_overrides_it():
+    """``super().render``, kept, is the base's afterwards."""
+    over = livelihood.Overdressed()
+    assert [method() for method in again([over.under(), over.first])] == ["wrapped first", "over"]
+
+
 def test_methods_follow_their_objects():
     """Bound, private and class methods."""
     keeper = livelihood.Keeper("thing")

@@ -43,6 +43,13 @@ def method(owner: Any, name: str) -> Any:
     return getattr(owner, name)
 
 
+def bound(function: Any, owner: Any) -> Any:
+    """A method whose function is not its owner's class's."""
+    import types
+
+    return types.MethodType(function, owner)
+
+
 def ssh_key(data: bytes) -> Any:
     """A conch key from OpenSSH's own format."""
     from twisted.conch.ssh.keys import Key

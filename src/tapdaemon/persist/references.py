@@ -7,13 +7,14 @@ so nothing is imported to look for them.  Every callable in a reduction is one o
 
 from __future__ import annotations
 
+import itertools
 import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
 from tapdaemon.persist import keys, rebuild, twisted_rules
-from tapdaemon.persist.functions import local_function, reduce_function, set_local_function
+from tapdaemon.persist.functions import NoNameError, local_function, reduce_function, set_local_function
 
 Reduction = Any
 """What `object.__reduce__` may return, or NotImplemented."""
@@ -52,12 +53,34 @@ def check_class(kind: type) -> Reduction:
 
 
 def _method(method: types.MethodType) -> Reduction:
-    owner, name = method.__self__, method.__func__.__name__
-    if name.startswith("__") and not name.endswith("__"):
-        kind = owner if isinstance(owner, type) else type(owner)
-        definer = next((base for base in kind.__mro__ if method.__func__ in vars(base).values()), kind)
-        name = f"_{definer.__name__.lstrip('_')}{name}"
-    return rebuild.method, (owner, name)
+    """By its owner and the name that it has there: a decorator may have given the function another."""
+    owner, function = method.__self__, method.__func__
+    name = _attribute(owner, function)
+    if name is not None:
+        return rebuild.method, (owner, name)
+    try:
+        reduce_function(function)  # type: ignore[arg-type]  # what has no code has a name, or raises
+    except (NoNameError, AttributeError):
+        return rebuild.method, (owner, getattr(function, "__name__", ""))  # which loading will miss, and say so
+    return rebuild.bound, (function, owner)
+
+
+def _attribute(owner: Any, function: Any) -> str | None:
+    """The name by which an object has a function as its method; None of one that a class of its own overrides."""
+    own = getattr(function, "__name__", "")
+    bases = (*(owner.__mro__ if isinstance(owner, type) else ()), *type(owner).__mro__)
+    likely = ((base, name) for base in bases for name in (own, f"_{base.__name__.lstrip('_')}{own}"))
+    others = ((base, name) for base in bases for name in vars(base))
+    for base, name in itertools.chain(likely, others):
+        if _is(vars(base).get(name), function):
+            first = next(vars(one)[name] for one in bases if name in vars(one))
+            return name if _is(first, function) else None
+    return None
+
+
+def _is(found: Any, function: Any) -> bool:
+    """Whether what a class has is that function, or a classmethod of it."""
+    return found is function or getattr(found, "__func__", None) is function
 
 
 def _builtin(function: Any) -> Reduction:
