@@ -35,6 +35,10 @@ import uuid
 import zoneinfo
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL
 from twisted.application import internet
 from twisted.application.service import MultiService
 from twisted.internet import endpoints, protocol, reactor, task
@@ -43,8 +47,9 @@ from twisted.python import failure, usage
 from twisted.web import client
 
 from tapdaemon.core import makers
-from tapdaemon.persist import pickling
+from tapdaemon.persist import descriptions, pickling
 
+DAY = dt.timedelta(days=1)
 NEEDED = ["twisted", "test_everyday"]
 
 
@@ -140,6 +145,57 @@ def test_settings_of_tls():
     ):
         again(holder)
     assert again(options).getContext() is not None
+
+
+def self_signed(name):
+    """A certificate for a host's name, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = dt.datetime.now(dt.UTC)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number(), now, now + DAY)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8
+    keyed = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    return tls.PrivateCertificate.loadPEM(keyed + made.public_bytes(serialization.Encoding.PEM))
+
+
+def handshake(client, certificate) -> str:
+    """What a client says of a server; nothing if it is content."""
+    said: list[failure.Failure] = []
+    wrapping = types.SimpleNamespace(wrappedFactory=protocol.ClientFactory())
+    told = types.SimpleNamespace(failVerification=said.append, factory=wrapping)
+    asking = client.clientConnectionForTLS(told)
+    asking.set_connect_state()
+    answering = SSL.Connection(certificate.options().getContext(), None)
+    answering.set_accept_state()
+    for one, other in [(asking, answering), (answering, asking)] * 5:
+        try:
+            one.do_handshake()
+        except SSL.WantReadError:
+            pass
+        except SSL.Error as error:
+            return str(error)
+        with contextlib.suppress(SSL.WantReadError):
+            other.bio_write(one.bio_read(1 << 16))
+    return "".join(one.type.__name__ for one in said)
+
+
+@pytest.mark.filterwarnings("ignore:.*real persistence system")
+def test_a_client_of_tls_still_verifies():
+    """It comes back with the server's name, and refuses one of another name, and one that nobody vouches for."""
+    descriptions.watch()
+    shop, other = self_signed("shop.example"), self_signed("other.example")
+    plain = again(tls.optionsForClientTLS("shop.example"))
+    assert "certificate verify failed" in handshake(plain, shop)
+    trusting = tls.trustRootFromCertificates([tls.Certificate(one.original) for one in (shop, other)])
+    client = again(again(tls.optionsForClientTLS("shop.example", trustRoot=trusting)))
+    assert handshake(client, shop) == ""
+    assert handshake(client, other)
+    endpoint = endpoints.wrapClientTLS(client, endpoints.TCP4ClientEndpoint(reactor, "127.0.0.1", 1))
+    again(endpoint)
 
 
 def test_what_happened_last():

@@ -1,4 +1,4 @@
-"""Lets endpoints remember the strings they were made from; it knows nothing of taps.
+"""Lets endpoints remember the strings they were made from, and contexts their options; it knows nothing of taps.
 
 `watch` must run before the modules that import serverFromString by name are imported.
 """
@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from tapdaemon.persist.reads import absolute
-from tapdaemon.persist.rebuild import DESCRIPTION
+from tapdaemon.persist.rebuild import DESCRIPTION, OPTIONS
 
 
 class LateServerEndpoint:
@@ -41,6 +41,21 @@ def watch() -> None:
         for module in list(sys.modules.values()):
             if getattr(module, "__dict__", {}).get(name) is original:
                 setattr(module, name, ours)
+    _watch_contexts(sys.modules.get("twisted.internet._sslverify"))
+
+
+def _watch_contexts(module: Any) -> None:
+    """Before Twisted 26 a client's settings of TLS hold a context alone, and that has no value."""
+    if module is None:
+        return
+    make = module.OpenSSLCertificateOptions._makeContext  # noqa: SLF001 - the only place where a context is made
+
+    def made(options: Any) -> Any:
+        context = make(options)
+        setattr(context, OPTIONS, options)
+        return context
+
+    module.OpenSSLCertificateOptions._makeContext = made  # noqa: SLF001 - the same
 
 
 def server_from_string(reactor: Any, description: str) -> Any:

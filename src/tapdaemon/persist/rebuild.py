@@ -15,6 +15,9 @@ from tapdaemon.persist import gate
 DESCRIPTION = "_tapdaemon_description"
 """The attribute under which an endpoint remembers its side and the string it was made from."""
 
+OPTIONS = "_tapdaemon_options"
+"""The attribute under which a context of OpenSSL's remembers the CertificateOptions that it was made from."""
+
 
 def new(kind: Any) -> Any:
     """An object whose state follows."""
@@ -245,6 +248,11 @@ def generic(origin: Any, arguments: Any) -> Any:
     if any(isinstance(one, str) for one in given):
         raise gate.refused("typing", "ForwardRef", "no text is compiled")
     return origin[arguments]
+
+
+def client_tls(kind: type, hostname: str, options: Any) -> Any:
+    """A client's settings of TLS, which tell the context to verify the server's name."""
+    return kind(hostname, options.getContext())
 
 
 def curve_chooser() -> Any:

@@ -138,6 +138,15 @@ def _curve_chooser(_: Any) -> Reduction:
     return rebuild.curve_chooser, ()
 
 
+def _client_tls(client: Any) -> Reduction:
+    """By name and options, where it holds a context (before Twisted 26)."""
+    context = vars(client).get("_ctx")
+    options = getattr(context, rebuild.OPTIONS, None)
+    if options is None:
+        return NotImplemented
+    return rebuild.client_tls, (type(client), client._hostname, options)  # noqa: SLF001 - Twisted keeps it there alone
+
+
 def _failure(failure: Any) -> Reduction:
     """By what it says of itself; its own reduction calls a __new__ by name."""
     return rebuild.new, (type(failure),), failure.__getstate__()
@@ -176,6 +185,7 @@ RULES: dict[str, Callable[[Any], Reduction]] = {
     "twisted.internet.protocol.Factory": _with(numPorts=0),
     "twisted.internet.ssl.DefaultOpenSSLContextFactory": _context_factory,
     "twisted.internet._sslverify._ChooseDiffieHellmanEllipticCurve": _curve_chooser,
+    "twisted.internet._sslverify.ClientTLSOptions": _client_tls,
     "twisted.python.failure.Failure": _failure,
     "twisted.application.app.ServerOptions": _twistd_options,
     # It reads its keys from their folder when it starts.
