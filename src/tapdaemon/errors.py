@@ -27,6 +27,12 @@ FOREIGN = (Exception, SystemExit)
 """What code of somebody else's may raise; SystemExit would end a program that is not its own, without a word."""
 
 
+def words(error: BaseException) -> str:
+    """An exception of somebody else's in one line: its class, and what it says, if it says anything."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 class TapError(Exception):
     """A deliberate error.
 

@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Any
 
-from tapdaemon.errors import FOREIGN, NoApplicationError, TapError, UnreadableError, os_reason
+from tapdaemon.errors import FOREIGN, NoApplicationError, TapError, UnreadableError, os_reason, words
 
 
 class CodeImporter(MetaPathFinder, InspectLoader):
@@ -143,7 +143,7 @@ def run_tac(path: str) -> tuple[object, str, bytes]:
         line = _last_line(error, path)
         missing = isinstance(error, ModuleNotFoundError)
         remedy = "install what has it, or name its folder in PYTHONPATH" if missing else "mend the file"
-        reason = f"it failed at line {line} with {type(error).__name__}: {error}"
+        reason = f"it failed at line {line} with {words(error)}"
         raise NoApplicationError(path, reason, remedy) from error
     application = getattr(module, "application", None)
     if not is_application(application):

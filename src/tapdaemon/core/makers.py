@@ -20,7 +20,7 @@ from twisted.python import usage
 from zope.interface import provider
 
 from tapdaemon.core.code import own_plugins
-from tapdaemon.errors import FOREIGN, StartError, UnknownNameError, UsageError
+from tapdaemon.errors import FOREIGN, StartError, UnknownNameError, UsageError, words
 from tapdaemon.tapfile.manifest import SETTABLE
 
 
@@ -101,7 +101,7 @@ def _examine(plugin: Any) -> Maker:
         plugin.options  # noqa: B018 - a property that imports
         plugin.makeService  # noqa: B018 - the same
     except FOREIGN as error:
-        return Maker(name, description, failure=_words(error))
+        return Maker(name, description, failure=words(error))
     return Maker(name, description, plugin)
 
 
@@ -112,13 +112,8 @@ def _broken_plugin(failure: Any, folders: Iterable[str]) -> Maker:
         names.append(failure.value.filename)
     for name in names:
         if os.path.dirname(os.path.abspath(name)) in set(folders):
-            return Maker(os.path.basename(name), "", failure=_words(failure.value))
-    return Maker("a plugin", "", failure=_words(failure.value))
-
-
-def _words(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+            return Maker(os.path.basename(name), "", failure=words(failure.value))
+    return Maker("a plugin", "", failure=words(failure.value))
 
 
 def choose(makers: Sequence[Maker], name: str) -> Maker:
@@ -160,7 +155,7 @@ def parse_options(maker: Maker, arguments: Sequence[str]) -> Any:
         raise _ended(maker, error) from error
     except Exception as error:
         remedy = "the fault is the maker's: try other options, or report it to its authors"
-        raise StartError(f"maker {maker.name}", f"parsing its options failed with {_words(error)}", remedy) from error
+        raise StartError(f"maker {maker.name}", f"parsing its options failed with {words(error)}", remedy) from error
     return options
 
 
@@ -203,7 +198,7 @@ def make_service(maker: Maker, options: Any) -> Any:
     except SystemExit as error:
         raise _ended(maker, error) from error
     except Exception as error:
-        raise StartError(f"maker {maker.name}", f"failed with {_words(error)}") from error
+        raise StartError(f"maker {maker.name}", f"failed with {words(error)}") from error
 
 
 def _ended(maker: Maker, end: SystemExit) -> BaseException:

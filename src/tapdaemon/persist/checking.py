@@ -19,7 +19,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from tapdaemon.core.tree import walk
-from tapdaemon.errors import FOREIGN, TapError
+from tapdaemon.errors import FOREIGN, TapError, words
 from tapdaemon.persist import images, outside, provenance, worlds
 from tapdaemon.persist.child import Child
 from tapdaemon.persist.likeness import Alike
@@ -63,7 +63,7 @@ def _checked(asked: bytes) -> bytes:
     try:
         verdict = _judge(*pickle.loads(asked))  # noqa: S301 - our own parent wrote it
     except Exception as error:  # noqa: BLE001 - told like any other
-        verdict = _words(error), ()
+        verdict = _told(error), ()
     return json.dumps(verdict).encode()
 
 
@@ -80,7 +80,7 @@ def _judge(image: TapImage, alike: Alike) -> tuple[str, Sequence[str]]:
     except TapError as error:
         return f"{error.subject.removeprefix('it: ')}: {error.reason}", ()
     except FOREIGN as error:
-        return _words(error), ()
+        return _told(error), ()
     if python in sys.modules:
         names.append(str(python))  # else its top level ran for the making alone
     there = {way: digest for way, digest in alike.world.items() if _belongs(way, names) and way not in outside.BOUND}
@@ -106,9 +106,9 @@ def _not_restartable(application: Any) -> Iterator[str]:
                 break
 
 
-def _words(error: BaseException) -> str:
+def _told(error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({os.path.basename(last.filename)}:{last.lineno})"
+    return f"{words(error)} ({os.path.basename(last.filename)}:{last.lineno})"
 
 
 def _belongs(way: str, names: Sequence[str]) -> bool:

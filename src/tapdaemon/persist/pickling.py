@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from types import FunctionType
 from typing import Any
 
-from tapdaemon.errors import FOREIGN, TapError, UnloadableError
+from tapdaemon.errors import FOREIGN, TapError, UnloadableError, words
 from tapdaemon.persist import outside, provenance
 from tapdaemon.persist.functions import reduce_function
 from tapdaemon.persist.gate import Gate, closed_to
@@ -109,7 +109,7 @@ class _Unpickler(pickle.Unpickler):
         except FOREIGN as error:
             raise UnloadableError(
                 f"{module}.{name}",
-                f"importing {module} failed with {type(error).__name__}: {error}",
+                f"importing {module} failed with {words(error)}",
                 "the top level of a module, a .tac's too, runs at each start: move what fails into startService",
             ) from error
 
@@ -148,7 +148,7 @@ def loads(payload: bytes, needed: Iterable[str] | None = None) -> Any:
     except FOREIGN as error:
         raise UnloadableError(
             "payload",
-            f"loading it failed with {type(error).__name__}: {error}",
+            f"loading it failed with {words(error)}",
             "install the versions that wrote it (tapctl show names them), or make the tap again with mktap",
         ) from error
     outside.bind(outside.Name(*one) for one in named)

@@ -16,7 +16,7 @@ from twisted.application.service import IProcess, IService
 
 from tapdaemon.core import makers
 from tapdaemon.core.application import Application, is_application
-from tapdaemon.errors import FOREIGN, NoApplicationError, UnloadableError, within
+from tapdaemon.errors import FOREIGN, NoApplicationError, UnloadableError, within, words
 from tapdaemon.tapfile.manifest import Manifest, Recipe
 
 
@@ -49,7 +49,7 @@ def _begin(recipe: Recipe, manifest: Manifest, subject: str) -> Any:
         application = getattr(importlib.import_module(recipe.python), "application", None)
     except FOREIGN as error:
         raise UnloadableError(
-            subject, f"its Python file failed with {type(error).__name__}: {error}", "mend it, and make the tap again"
+            subject, f"its Python file failed with {words(error)}", "mend it, and make the tap again"
         ) from error
     if not is_application(application):
         raise NoApplicationError(subject, "its Python file sets no 'application'", "make the tap again with mktap -y")

@@ -18,7 +18,7 @@ from twisted.application import service
 from twisted.persisted import sob
 
 from tapdaemon.core.application import Application
-from tapdaemon.errors import FOREIGN, UnknownUserError, UnloadableError, UnsavableError, within
+from tapdaemon.errors import FOREIGN, UnknownUserError, UnloadableError, UnsavableError, within, words
 from tapdaemon.persist import explain, images, outside, pickling, styles
 from tapdaemon.persist.child import Child
 from tapdaemon.tapfile import comparison, symbols
@@ -47,9 +47,7 @@ def _unjelly(data: bytes, subject: str) -> Any:
     try:
         return unjellyFromSource(io.StringIO(data.decode("utf-8")))
     except FOREIGN as error:
-        raise UnloadableError(
-            subject, f"loading it failed with {type(error).__name__}: {error}", "write it again with sob"
-        ) from error
+        raise UnloadableError(subject, f"loading it failed with {words(error)}", "write it again with sob") from error
 
 
 class Proof(Child):
@@ -74,7 +72,7 @@ def _reload(asked: bytes) -> bytes:
         try:
             told = styles.dump(service.loadApplication(path, STYLES[kind]), "pickle")[0], ""
         except FOREIGN as error:
-            told = b"", f"{type(error).__name__}: {error}"
+            told = b"", words(error)
     return pickle.dumps(told)
 
 
@@ -108,7 +106,7 @@ def _written(application: Any, kind: str, subject: str) -> bytes:
         name = subject.removeprefix("application ")
         found = explain.unsavable(application, explain.stock_reduction)
         lines = [line.removesuffix(f"; {explain.DEFAULT_REMEDY}") for line in found]
-        raise UnsavableError(subject, lines or [f"{name}: {type(error).__name__}: {error}"]) from error
+        raise UnsavableError(subject, lines or [f"{name}: {words(error)}"]) from error
 
 
 def _source(application: Any) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tapdaemon.errors import TapError, UnknownNameError, UnsavableError
+from tapdaemon.errors import TapError, UnknownNameError, UnsavableError, words
 from tapdaemon.persist import pickling
 
 
@@ -64,7 +64,7 @@ def dump(application: Any, style: str) -> tuple[bytes, frozenset[str]]:
         from tapdaemon.persist.explain import unsavable
 
         name = next(walk(application)).path
-        lines = unsavable(application) or [f"{name}: {type(error).__name__}: {error}"]
+        lines = unsavable(application) or [f"{name}: {words(error)}"]
         raise UnsavableError(f"application {name}", lines) from error
 
 
@@ -86,7 +86,7 @@ def _reason(state: Any, style: str) -> str:
     try:
         codec(style).dumps(state)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
-        return f"{type(error).__name__}: {error}"
+        return words(error)
     return ""
 
 

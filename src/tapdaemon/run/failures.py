@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tapdaemon.core.starting import ServiceStartError
-from tapdaemon.errors import StartError, TapError
+from tapdaemon.errors import StartError, TapError, words
 from tapdaemon.run.sockets import address_error
 
 
@@ -20,6 +20,7 @@ def start_error(failure: Failure) -> tuple[TapError, Failure | None]:
         return value, None
     if isinstance(value, ServiceStartError):
         cause = value.failure
+        assert cause.value is not None
         return _of_service(value.path, cause.value), None if isinstance(cause.value, CannotListenError) else cause
     return StartError("tapd", f"failed to start: {value}"), failure
 
@@ -27,10 +28,10 @@ def start_error(failure: Failure) -> tuple[TapError, Failure | None]:
 def unforeseen(error: Exception) -> TapError:
     """A fault of ours, being handled: its traceback goes to the log, the caller has one message."""
     Logger("tapd").failure("tapd failed")
-    return StartError("tapd", f"failed with {type(error).__name__}: {error}", "the log has the traceback; report it")
+    return StartError("tapd", f"failed with {words(error)}", "the log has the traceback; report it")
 
 
-def _of_service(path: str, cause: BaseException | None) -> TapError:
+def _of_service(path: str, cause: BaseException) -> TapError:
     if isinstance(cause, TapError):
         return cause
     if isinstance(cause, CannotListenError):
@@ -40,8 +41,7 @@ def _of_service(path: str, cause: BaseException | None) -> TapError:
             address = f"tcp6:[{host}]:{port}"
         reason = cause.socketError
         return address_error(path, address, reason if isinstance(reason, OSError) else OSError(str(reason)))
-    text = " ".join(str(cause).split())
-    return StartError(path, f"failed to start with {type(cause).__name__}: {text}", "the log has the traceback")
+    return StartError(path, f"failed to start with {words(cause)}", "the log has the traceback")
 
 
 def address(host: Any) -> str:

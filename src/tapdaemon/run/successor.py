@@ -17,7 +17,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tapdaemon.errors import EX_SOFTWARE, StartError, TapError
+from tapdaemon.errors import EX_SOFTWARE, StartError, TapError, words
 from tapdaemon.run.adoption import Listening
 from tapdaemon.run.channels import channel_of, is_portable
 from tapdaemon.run.drain import disconnect, in_flight
@@ -155,7 +155,7 @@ class Reload:
             self._fail(StartError("reload", f"the successor cannot be reached: {error}"))
         except Exception as error:  # noqa: BLE001 - whatever it is, newcomers must not wait for ever
             log.failure("handing over failed")
-            self._fail(StartError("reload", f"handing over failed with {type(error).__name__}: {error}"))
+            self._fail(StartError("reload", f"handing over failed with {words(error)}"))
 
     def _switch(self) -> None:
         # The manager has to know before the successor speaks to it.

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from tapdaemon.errors import TapError
+from tapdaemon.errors import TapError, words
 from tapdaemon.tapfile import folders
 from tapdaemon.unit.templates import USUAL, Places
 
@@ -68,7 +68,7 @@ def generate(
             yield str(error)
             continue
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one tap, the others are served
-            yield f"{path}: {type(error).__name__}: {error}"
+            yield f"{path}: {words(error)}"
             continue
         yield from (f"{path}: {line}" for line in rendering.left_out(tap))
 
