@@ -301,7 +301,7 @@ def test_methods_of_the_reactor_that_somebody_keeps(tmp_path, tapd):
     """They are the reactor's own once the application runs, and in the tap, though making it wrote down their calls."""
     (tmp_path / "kept.tac").write_text(KEPT_METHODS)
     assert "keeps its graph" in mktap("-y", "kept.tac", cwd=tmp_path)
-    assert "tapdaemon.persist.outside" not in ok("tapctl", "show", "--graph", "./kept.tap", cwd=tmp_path)
+    assert "tapdaemon.persist.make.outside" not in ok("tapctl", "show", "--graph", "./kept.tap", cwd=tmp_path)
     for count in (3, 6):
         server = tapd("kept.tap")
         until(lambda server=server, count=count: f" {count}\n" in server.log, "three calls")

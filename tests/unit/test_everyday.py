@@ -47,7 +47,8 @@ from twisted.python import failure, usage
 from twisted.web import client
 
 from tapdaemon.core import makers
-from tapdaemon.persist import descriptions, pickling
+from tapdaemon.persist.codec import pickling
+from tapdaemon.persist.rules import descriptions
 
 DAY = dt.timedelta(days=1)
 NEEDED = ["twisted", "test_everyday"]

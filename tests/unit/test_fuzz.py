@@ -14,7 +14,8 @@ from twisted.web import server, static
 
 import tapdaemon
 from tapdaemon import errors
-from tapdaemon.persist import images, pickling, sealing
+from tapdaemon.persist import images, sealing
+from tapdaemon.persist.codec import pickling
 from tapdaemon.tapfile.container import TapFile, decode, encode
 from tapdaemon.tapfile.manifest import Lineage, Member, Recipe, Step, dump
 

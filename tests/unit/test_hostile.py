@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from tapdaemon import errors
-from tapdaemon.persist import pickling
+from tapdaemon.persist.codec import pickling
 
 MARK = "hostile-mark"
 TOUCH = f"touch {MARK}"
@@ -101,8 +101,8 @@ uuid._get_command_stdout uuid._popen uuid.getnode uuid.uuid1 base64.main calenda
 platform.popen platform._syscmd_file typing.get_type_hints
 typing.ForwardRef typing.NamedTuple dataclasses.make_dataclass ast.literal_eval ast.parse symtable.symtable
 tokenize.open string.Formatter._vformat random._urandom re._compiler.compile copyreg.constructor
-copyreg.add_extension copyreg.pickle tapdaemon.tapfile.whole.write_whole tapdaemon.persist.pickling.loads
-tapdaemon.run.detach.detach tapdaemon.cli.tapd.main tapdaemon.core.code.run_tac tapdaemon.persist.making.make
+copyreg.add_extension copyreg.pickle tapdaemon.tapfile.whole.write_whole tapdaemon.persist.codec.pickling.loads
+tapdaemon.run.detach.detach tapdaemon.cli.tapd.main tapdaemon.core.code.run_tac tapdaemon.persist.make.making.make
 twisted.python.reflect.namedAny twisted.python.reflect.namedModule twisted.internet.utils.getProcessOutput
 twisted.internet.process.Process twisted.persisted.aot.unjellyFromSource twisted.persisted.sob.loadValueFromFile
 twisted.plugin.getPlugins twisted.scripts.trial.run twisted.trial.runner.TrialRunner twisted.application.app.run
@@ -112,27 +112,27 @@ dill.loads pip.main pip._internal.cli.main.main setuptools.setup pkg_resources.r
 requests.get aiohttp.ClientSession paramiko.SSHClient cffi.FFI lxml.etree.parse yaml.unsafe_load
 """.split()  # noqa: SIM905 - a list of words reads better so
 DOORS = {
-    "a module by name": b"ctapdaemon.persist.rebuild\nmodule\n(" + text("os") + b"tR.",
+    "a module by name": b"ctapdaemon.persist.rules.rebuild\nmodule\n(" + text("os") + b"tR.",
     "a method of a module": (
-        b"ctapdaemon.persist.rebuild\nmethod\n(ctapdaemon.persist.rebuild\nmodule\n("
+        b"ctapdaemon.persist.rules.rebuild\nmethod\n(ctapdaemon.persist.rules.rebuild\nmodule\n("
         + text("twisted.application.service") + b"tR" + text("os") + b"tR."
     ),
-    "a special method": b"ctapdaemon.persist.rebuild\nmethod\n(cbuiltins\nobject\n" + text("__subclasses__") + b"tR.",
+    "a special method": b"ctapdaemon.persist.rules.rebuild\nmethod\n(cbuiltins\nobject\n" + text("__subclasses__") + b"tR.",
     "the dictionary of a function": (
-        b"ctapdaemon.persist.rebuild\nmethod\n(ctapdaemon.persist.rebuild\nmethod\n" + text("__globals__") + b"tR."
+        b"ctapdaemon.persist.rules.rebuild\nmethod\n(ctapdaemon.persist.rules.rebuild\nmethod\n" + text("__globals__") + b"tR."
     ),
     "the reactor's processes": (
-        b"ctapdaemon.persist.rebuild\nmethod\n(ctapdaemon.persist.rebuild\nthe_reactor\n)R"
+        b"ctapdaemon.persist.rules.rebuild\nmethod\n(ctapdaemon.persist.rules.rebuild\nthe_reactor\n)R"
         + text("spawnProcess") + b"tR."
     ),
-    "an attribute of the reactor": b"ctapdaemon.persist.rebuild\nof_reactor\n(" + text("spawnProcess") + b"tR.",
-    "an attribute of sys": b"ctapdaemon.persist.rebuild\nstandard_stream\n(" + text("modules") + b"tR.",
+    "an attribute of the reactor": b"ctapdaemon.persist.rules.rebuild\nof_reactor\n(" + text("spawnProcess") + b"tR.",
+    "an attribute of sys": b"ctapdaemon.persist.rules.rebuild\nstandard_stream\n(" + text("modules") + b"tR.",
     "a local function of another module": (
-        b"ctapdaemon.persist.functions\nlocal_function\n(" + text("os") + text("system") + b"K\x00tR."
+        b"ctapdaemon.persist.rules.functions\nlocal_function\n(" + text("os") + text("system") + b"K\x00tR."
     ),
-    "a file that is emptied": b"ctapdaemon.persist.rebuild\nreopen\n(" + text("x") + text("w") + b"NtR.",
-    "a subscript": b"ctapdaemon.persist.rebuild\ngeneric\n(}" + text("x") + b"tR.",
-    "a text that is compiled": b"ctapdaemon.persist.rebuild\ngeneric\n(ctyping\nList\n" + text("x()") + b"tR.",
+    "a file that is emptied": b"ctapdaemon.persist.rules.rebuild\nreopen\n(" + text("x") + text("w") + b"NtR.",
+    "a subscript": b"ctapdaemon.persist.rules.rebuild\ngeneric\n(}" + text("x") + b"tR.",
+    "a text that is compiled": b"ctapdaemon.persist.rules.rebuild\ngeneric\n(ctyping\nList\n" + text("x()") + b"tR.",
     "through an attribute": b"\x80\x04" + text("twisted.application.service") + text("os.system") + b"\x93.",
     "what a module imported": reference("twisted.application.service", "sob.log.sys.modules"),
     "an extension code": b"\x80\x02\x82\x01.",

@@ -23,7 +23,10 @@ from twisted.web.static import File
 
 import tapdaemon
 from tapdaemon import errors
-from tapdaemon.persist import child, descriptions, images, likeness, pickling, reads, redeclare, references, styles
+from tapdaemon.persist import images
+from tapdaemon.persist.codec import pickling, styles
+from tapdaemon.persist.make import child, likeness, reads, redeclare
+from tapdaemon.persist.rules import descriptions, references
 
 
 def again(value):

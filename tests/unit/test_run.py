@@ -347,7 +347,7 @@ def test_start_up_meets_neither_click_nor_plugins():
     """tapd's own imports are the ones a start needs."""
     code = (
         "import sys; from tapdaemon.cli import tapd; from tapdaemon.run import start, runner, source, sockets, logs; "
-        "print(*sorted({'click', 'daemon', 'sdnotify', 'tapdaemon.core.makers', 'tapdaemon.persist.making', "
+        "print(*sorted({'click', 'daemon', 'sdnotify', 'tapdaemon.core.makers', 'tapdaemon.persist.make.making', "
         "'tapdaemon.unit', 'importlib.metadata', 'twisted.internet.reactor'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

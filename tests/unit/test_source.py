@@ -16,7 +16,7 @@ from test_symbols import PLAIN
 import tapdaemon
 from tapdaemon import errors
 from tapdaemon.cli import graph
-from tapdaemon.persist import pickling, styles
+from tapdaemon.persist.codec import pickling, styles
 from tapdaemon.tapfile import assembly, comparison, graphs, parsing, source, symbols
 from tapdaemon.tapfile.nodes import Group
 

@@ -15,7 +15,7 @@ from test_hostile import DOORS, FORMS, MARK, NAMES, TOUCH, reduced
 import tapdaemon
 from tapdaemon import errors
 from tapdaemon.cli import graph
-from tapdaemon.persist import pickling
+from tapdaemon.persist.codec import pickling
 from tapdaemon.tapfile import symbols
 from tapdaemon.tapfile.symbols import Group, Made
 

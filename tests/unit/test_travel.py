@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tapdaemon.core.code import CodeImporter
-from tapdaemon.persist import provenance, travel
+from tapdaemon.persist.make import provenance, travel
 
 
 @pytest.fixture

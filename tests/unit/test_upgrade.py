@@ -9,7 +9,9 @@ from twisted.application import service
 
 import tapdaemon
 from tapdaemon.core import distributions
-from tapdaemon.persist import images, recipes, upgrade
+from tapdaemon.persist import images
+from tapdaemon.persist.make import recipe as recipes
+from tapdaemon.persist.make import upgrade
 from tapdaemon.tapfile.manifest import Recipe, Step
 
 

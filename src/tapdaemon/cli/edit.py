@@ -82,7 +82,7 @@ def _open_editor(name: str) -> None:
 
 def _revised(image: TapImage, before: list[Any], text: bytes) -> TapImage:
     """The tap with the graph that a text says; every name in it is one that tapd would let through."""
-    from tapdaemon.persist.gate import Gate, needed_by
+    from tapdaemon.persist.rules.gate import Gate, needed_by
 
     try:
         after = graphs.form("source").read(text)

@@ -107,7 +107,7 @@ def _with_maker(context: click.Context, arguments: tuple[str, ...]) -> None:
 
 
 def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]) -> None:
-    from tapdaemon.persist import gathering, making
+    from tapdaemon.persist.make import gathering, making
 
     progress = options.pop("progress")
     if progress:
@@ -166,7 +166,7 @@ def main() -> None:
         # The order of a saved set follows the seed, and the same input is to give the same bytes.
         environment = os.environ | {"PYTHONHASHSEED": "0"}
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606 - ourselves again
-    from tapdaemon.persist import descriptions
+    from tapdaemon.persist.rules import descriptions
 
     _begin_log()
     descriptions.watch()  # before a maker imports serverFromString by name

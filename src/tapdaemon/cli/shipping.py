@@ -138,7 +138,8 @@ def _from_tas(path: str, output: str) -> str:
 
 
 def _from_tac(path: str, include: tuple[str, ...], output: str) -> str:
-    from tapdaemon.persist import descriptions, gathering, making
+    from tapdaemon.persist.make import gathering, making
+    from tapdaemon.persist.rules import descriptions
 
     descriptions.watch()
     making.make(gathering.Request(python=path, output=output, include=include), os.environ, lambda _: None)

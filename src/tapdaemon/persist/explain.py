@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tapdaemon.core.tree import qualified, walk
-from tapdaemon.persist.functions import NoNameError, reduce_function
-from tapdaemon.persist.references import CannotSaveError, check_class, rule_for
+from tapdaemon.persist.rules.functions import NoNameError, reduce_function
+from tapdaemon.persist.rules.references import CannotSaveError, check_class, rule_for
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, type(Ellipsis), type(NotImplemented))
 DEFAULT_REMEDY = "drop it in __getstate__ and make it again in startService"

@@ -15,7 +15,9 @@ import tapdaemon
 from tapdaemon.core import distributions, needs, tree
 from tapdaemon.core.application import is_application
 from tapdaemon.errors import NoApplicationError, TapError, UnloadableError, within
-from tapdaemon.persist import gate, outside, provenance, styles
+from tapdaemon.persist.codec import styles
+from tapdaemon.persist.make import outside, provenance
+from tapdaemon.persist.rules import gate
 from tapdaemon.tapfile.container import TapImage, seal_members
 from tapdaemon.tapfile.manifest import Lineage, Manifest, Needs, Process, Recipe, payload_name
 
@@ -54,7 +56,7 @@ def make(
     """
     from twisted.application.service import IProcess, IService
 
-    from tapdaemon.persist import reads, travel
+    from tapdaemon.persist.make import reads, travel
 
     payload, named = styles.dump(application, style)
     needed = named | reads.modules(application) | frozenset(modules)
@@ -132,7 +134,7 @@ def load(image: TapImage, subject: str) -> Any:
         return _built(image.manifest, kept, subject)
     application = whole(kept, subject)
     if fresh is not None:
-        from tapdaemon.persist import upgrade
+        from tapdaemon.persist.make import upgrade
 
         given = upgrade.complete(application, fresh)
         log.info(
@@ -156,7 +158,8 @@ def _fresh(image: TapImage, subject: str) -> Any:
 
     Then the graph has to do, as it is: most graphs do.
     """
-    from tapdaemon.persist import descriptions, recipes
+    from tapdaemon.persist.make import recipe as recipes
+    from tapdaemon.persist.rules import descriptions
 
     descriptions.watch()
     try:
@@ -170,7 +173,7 @@ def _fresh(image: TapImage, subject: str) -> Any:
 def _built(manifest: Manifest, states: Any, subject: str) -> Any:
     """An application that is built from its recipe at each start; its services get back what they keep."""
     from tapdaemon.core import state
-    from tapdaemon.persist import recipes
+    from tapdaemon.persist.make import recipe as recipes
 
     application = recipes.build(manifest, subject)
     lost = state.restore_states(application, states)

@@ -9,7 +9,9 @@ from twisted.application.service import IService
 from twisted.persisted.sob import IPersistable
 from zope.interface import implementer
 
-from tapdaemon.persist import descriptions, images, sealing, styles
+from tapdaemon.persist import images, sealing
+from tapdaemon.persist.codec import styles
+from tapdaemon.persist.rules import descriptions
 from tapdaemon.tapfile.container import TapFile, encode
 from tapdaemon.tapfile.folders import SUFFIX
 from tapdaemon.tapfile.whole import write_whole

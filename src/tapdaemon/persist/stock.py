@@ -19,8 +19,10 @@ from twisted.persisted import sob
 
 from tapdaemon.core.application import Application
 from tapdaemon.errors import FOREIGN, UnknownUserError, UnloadableError, UnsavableError, within, words
-from tapdaemon.persist import explain, images, outside, pickling, styles
-from tapdaemon.persist.child import Child
+from tapdaemon.persist import explain, images
+from tapdaemon.persist.codec import pickling, styles
+from tapdaemon.persist.make import outside
+from tapdaemon.persist.make.child import Child
 from tapdaemon.tapfile import comparison, symbols
 from tapdaemon.tapfile.kinds import STOCK_PICKLE, STOCK_SOURCE
 

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 from twisted.logger import Logger
 
 from tapdaemon.errors import TapError, UnloadableError
-from tapdaemon.persist import descriptions, images, outside
+from tapdaemon.persist import images
+from tapdaemon.persist.make import outside
+from tapdaemon.persist.rules import descriptions
 from tapdaemon.run.options import Options
 from tapdaemon.run.predecessor import Precursor
 from tapdaemon.run.privileges import regained

@@ -16,7 +16,7 @@ Atom = (type(None), bool, int, float, complex, str, bytes)
 
 _DECIMAL_BITS = 14_000
 """Bits of what has 4300 digits, sys.int_info's default limit, and a few less."""
-_NEW = ("tapdaemon.persist.rebuild.new", "copyreg._reconstructor", "copy_reg._reconstructor")
+_NEW = ("tapdaemon.persist.rules.rebuild.new", "copyreg._reconstructor", "copy_reg._reconstructor")
 """The functions that call the __new__ of the class they are given."""
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tapdaemon.persist import rebuild
+from tapdaemon.persist.rules import rebuild
 
 Reduction = Any
 

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 
 from tapdaemon.core.tree import walk
 from tapdaemon.errors import FOREIGN, TapError, words
-from tapdaemon.persist import images, outside, provenance, worlds
-from tapdaemon.persist.child import Child
-from tapdaemon.persist.likeness import Alike
+from tapdaemon.persist import images
+from tapdaemon.persist.make import outside, provenance, worlds
+from tapdaemon.persist.make.child import Child
+from tapdaemon.persist.make.likeness import Alike
 from tapdaemon.tapfile.container import TapImage
 
 

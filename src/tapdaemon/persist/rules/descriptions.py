@@ -9,8 +9,8 @@ import contextlib
 import sys
 from typing import Any
 
-from tapdaemon.persist.reads import absolute
-from tapdaemon.persist.rebuild import DESCRIPTION, OPTIONS
+from tapdaemon.persist.make.reads import absolute
+from tapdaemon.persist.rules.rebuild import DESCRIPTION, OPTIONS
 
 
 class LateServerEndpoint:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tapdaemon.errors import TapError, UnknownNameError, UnsavableError, words
-from tapdaemon.persist import pickling
+from tapdaemon.persist.codec import pickling
 
 
 class Codec(NamedTuple):

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tapdaemon.errors import SchemaError, UnloadableError, UsageError
-from tapdaemon.persist import images, redeclare, styles
-from tapdaemon.persist.checking import Check, Verdict
-from tapdaemon.persist.child import stopped_clock
-from tapdaemon.persist.gathering import Progress, Request, application, gather, opened
-from tapdaemon.persist.likeness import Alike, Likeness
+from tapdaemon.persist import images
+from tapdaemon.persist.codec import styles
+from tapdaemon.persist.make import redeclare
+from tapdaemon.persist.make.checking import Check, Verdict
+from tapdaemon.persist.make.child import stopped_clock
+from tapdaemon.persist.make.gathering import Progress, Request, application, gather, opened
+from tapdaemon.persist.make.likeness import Alike, Likeness
 from tapdaemon.tapfile import fields, folders
 from tapdaemon.tapfile.container import TapImage, encode
 from tapdaemon.tapfile.manifest import Lineage, Recipe

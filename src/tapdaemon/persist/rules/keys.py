@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tapdaemon.persist import rebuild
+from tapdaemon.persist.rules import rebuild
 
 Reduction = Any
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tapdaemon.core.tree import walk
-from tapdaemon.persist.rebuild import DESCRIPTION
+from tapdaemon.persist.rules.rebuild import DESCRIPTION
 
 FILE_ARGUMENTS = frozenset({"privateKey", "certKey", "extraCertChain", "dhParameters", "caCertsDir", "trustRoots"})
 """Arguments of Twisted's ssl: and tls: endpoints that name a file (`twisted.internet.endpoints`)."""

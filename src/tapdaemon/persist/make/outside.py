@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from tapdaemon.persist import rebuild
+from tapdaemon.persist.rules import rebuild
 
 CALLS = "_tapdaemon_calls"
 """The attribute of an application that holds what its making asked of the reactor, and so is saved with the graph."""

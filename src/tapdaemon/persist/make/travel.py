@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tapdaemon.persist import provenance
+from tapdaemon.persist.make import provenance
 
 
 @dataclass

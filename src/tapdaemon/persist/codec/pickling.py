@@ -11,10 +11,10 @@ from types import FunctionType
 from typing import Any
 
 from tapdaemon.errors import FOREIGN, TapError, UnloadableError, words
-from tapdaemon.persist import outside, provenance
-from tapdaemon.persist.functions import reduce_function
-from tapdaemon.persist.gate import Gate, closed_to
-from tapdaemon.persist.references import Rule, check_class, rule_for
+from tapdaemon.persist.make import outside, provenance
+from tapdaemon.persist.rules.functions import reduce_function
+from tapdaemon.persist.rules.gate import Gate, closed_to
+from tapdaemon.persist.rules.references import Rule, check_class, rule_for
 
 PROTOCOL = 5
 

@@ -12,8 +12,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from tapdaemon.persist import provenance, worlds
-from tapdaemon.persist.child import Child
+from tapdaemon.persist.make import provenance, worlds
+from tapdaemon.persist.make.child import Child
 
 
 class Alike(NamedTuple):

@@ -16,7 +16,9 @@ from tapdaemon.core import code as codes
 from tapdaemon.core import makers
 from tapdaemon.core.application import Application
 from tapdaemon.errors import TapSealedError
-from tapdaemon.persist import images, outside, provenance, recipes
+from tapdaemon.persist import images
+from tapdaemon.persist.make import outside, provenance
+from tapdaemon.persist.make import recipe as recipes
 from tapdaemon.tapfile.container import TapFile, TapImage
 from tapdaemon.tapfile.manifest import Recipe, Step
 

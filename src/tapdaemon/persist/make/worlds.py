@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from tapdaemon.persist import outside
-from tapdaemon.persist.references import rule_for
+from tapdaemon.persist.make import outside
+from tapdaemon.persist.rules.references import rule_for
 
 STOCK = frozenset(
     {"twisted", "zope", "attr", "attrs", "automat", "constantly", "hyperlink", "incremental", "idna", "OpenSSL"}

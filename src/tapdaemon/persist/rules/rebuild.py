@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tapdaemon.persist import gate
+from tapdaemon.persist.rules import gate
 
 DESCRIPTION = "_tapdaemon_description"
 """The attribute under which an endpoint remembers its side and the string it was made from."""
@@ -73,13 +73,13 @@ def log_publisher() -> Any:
 
 
 def server_endpoint(description: str) -> Any:
-    from tapdaemon.persist.descriptions import server_from_string
+    from tapdaemon.persist.rules.descriptions import server_from_string
 
     return server_from_string(the_reactor(), description)
 
 
 def client_endpoint(description: str) -> Any:
-    from tapdaemon.persist.descriptions import client_from_string
+    from tapdaemon.persist.rules.descriptions import client_from_string
 
     return client_from_string(the_reactor(), description)
 

@@ -16,7 +16,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from tapdaemon.errors import UnloadableError
-from tapdaemon.persist import harmless
+from tapdaemon.persist.rules import harmless
 from tapdaemon.tapfile.container import TapImage
 
 GADGETS = frozenset(
@@ -139,7 +139,7 @@ def _is_safe(module: str, name: str) -> bool:
 
 def _check_ours(module: str, name: str, found: Any) -> None:
     """Of this project itself: its classes, and the functions that a payload is made of."""
-    from tapdaemon.persist.references import RECONSTRUCTORS
+    from tapdaemon.persist.rules.references import RECONSTRUCTORS
 
     if not isinstance(found, type) and found not in RECONSTRUCTORS:
         raise refused(module, name, "it is no part of a payload")

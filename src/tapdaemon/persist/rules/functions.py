@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from tapdaemon.persist import gate
+from tapdaemon.persist.rules import gate
 
 _EMPTY = "tapdaemon: an empty cell"
 

@@ -13,8 +13,9 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from tapdaemon.persist import keys, rebuild, twisted_rules
-from tapdaemon.persist.functions import NoNameError, local_function, reduce_function, set_local_function
+from tapdaemon.persist.rules import keys, rebuild
+from tapdaemon.persist.rules import twisted as twisted_rules
+from tapdaemon.persist.rules.functions import NoNameError, local_function, reduce_function, set_local_function
 
 Reduction = Any
 """What `object.__reduce__` may return, or NotImplemented."""

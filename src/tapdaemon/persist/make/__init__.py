@@ -1,0 +1,1 @@
+"""Taps made: from makers, .tac files and other taps; the recipe, followed."""

@@ -1,0 +1,1 @@
+"""How objects are saved that Python alone cannot save, and what of an application belongs to one process."""

@@ -1,0 +1,1 @@
+"""What a running application changed in its base: found, saved and applied."""
