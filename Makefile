@@ -40,6 +40,11 @@ unit: $(STAMP)
 
 soak: $(STAMP)
 	$(BIN)/python -m pip install -q --group bench --group others
+	for name in cowrie evennia opencanary; do \
+	    $(PYTHON) -m venv $(VENV)-others-$$name && \
+	    $(VENV)-others-$$name/bin/python -m pip install -q --upgrade 'pip>=25.1' && \
+	    $(VENV)-others-$$name/bin/python -m pip install -q -e '.[tls,title]' --group others-$$name || exit 1; \
+	done
 	TAPDAEMON_SOAK=1 packaging/run-tests
 	ROUNDS=51 $(BIN)/python tests/benchmarks/startup.py docs/startup.md
 	ROUNDS=51 $(BIN)/python tests/benchmarks/generator.py docs/generator.md

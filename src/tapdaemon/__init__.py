@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tapdaemon.persist import Application, load, save
+    from tapdaemon.persist.rules.live import register
+    from tapdaemon.persist.state.words import forgets, keeps
 
 __version__ = "0.1.0"
-__all__ = ["Application", "__version__", "load", "save"]
+__all__ = ["Application", "__version__", "forgets", "keeps", "load", "register", "save"]
 
-_HOMES = {"Application": "tapdaemon.persist", "load": "tapdaemon.persist", "save": "tapdaemon.persist"}
+_HOMES = {
+    "Application": "tapdaemon.persist",
+    "forgets": "tapdaemon.persist.state.words",
+    "keeps": "tapdaemon.persist.state.words",
+    "load": "tapdaemon.persist",
+    "register": "tapdaemon.persist.rules.live",
+    "save": "tapdaemon.persist",
+}
 
 
 def __getattr__(name: str) -> Any:

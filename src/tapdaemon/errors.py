@@ -209,6 +209,21 @@ class UnsavableError(TapError):
         super().__init__(subject, f"{count} cannot be saved:\n  " + "\n  ".join(objects))
 
 
+class IncompleteGraphError(TapError):
+    """The saved objects are not all of the application as it was made.
+
+    :param differences: one line each.
+    """
+
+    status = EX_SOFTWARE
+
+    def __init__(self, subject: str, differences: Sequence[str]) -> None:
+        self.differences = tuple(differences)
+        lines = "\n  ".join(differences)
+        reason = "its graph alone is not the application: leave --keep graph out, and each start follows the recipe"
+        super().__init__(subject, f"{reason}\n  {lines}")
+
+
 def os_reason(error: OSError) -> str:
     """The system's own words for an error, in lower case as they stand in a sentence."""
     text = error.strerror or str(error)

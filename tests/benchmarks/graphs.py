@@ -1,9 +1,10 @@
-"""Saving and loading an application of a million small objects, beside plain pickle; and the size of a web.tap.
+"""A change set of a million small objects beside plain pickle, and what the baselines cost for bases of several sizes.
 
     python tests/benchmarks/graphs.py [PAGE]
 
-Both begin with the application in memory and end with a file that was synced, and the other way round; in turns, in one
-process.  Ours adds what plain pickle has not: rules for what has no value, the manifest, digests, and the gate.
+The objects are plain ones of an application's own class, in a list that a service fills while it runs.  Saving is all
+that a stop does for it: the changes are found, and saved in a fork, until the payload is back.  Applying is all that a
+start does.  Plain pickle saves and loads the same list, in turns, in one process.
 """
 
 from __future__ import annotations
@@ -18,23 +19,29 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pages import publish
 from twisted.application import service
 
 import tapdaemon
+from tapdaemon.persist.state import applying, saving
+from tapdaemon.persist.state.baseline import Baseline
 from tapdaemon.tapfile.container import TapFile
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 COUNT = int(os.environ.get("COUNT", "1000000"))
+SIZES = (1_000, 100_000, 1_000_000)
 MODULE = '''
 from twisted.application import service
 
 class Item:
-    """A small object: a number and a text."""
+    """A small object: four attributes."""
     def __init__(self, number):
         self.number = number
         self.name = f"item {number}"
+        self.price = number / 7
+        self.is_sold = False
 
 class Shelf(service.Service):
     def __init__(self, count):
@@ -43,53 +50,73 @@ class Shelf(service.Service):
 
 
 def seconds(work: Callable[[], object]) -> float:
+    """Of a call, with no garbage of the one before."""
     gc.collect()
     begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+    kept = work()
+    took = time.perf_counter() - begun
+    del kept
+    return took
 
 
-def plain_save(application: object, path: Path) -> None:
-    with path.open("wb") as file:
-        pickle.dump(application, file, 5)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def plain_load(path: Path) -> object:
-    with path.open("rb") as file:
-        return pickle.load(file)
-
-
-def measure(folder: Path) -> dict[str, float]:
-    """Median seconds of each, taken in turns."""
-    (folder / "shelves.py").write_text(MODULE)
-    sys.path.insert(0, str(folder))
+def shop(count: int) -> tuple[Any, Any]:
+    """An application with one service that holds so many objects."""
     from shelves import Shelf
 
-    application = tapdaemon.Application("shelves")
-    Shelf(COUNT).setServiceParent(service.IServiceCollection(application))
-    ours, plain = folder / "shelves.tap", folder / "shelves.pickle"
-    work = {
-        "pickle, saving": lambda: plain_save(application, plain),
-        "tap, saving": lambda: tapdaemon.save(application, ours),
-        "pickle, loading": lambda: plain_load(plain),
-        "tap, loading": lambda: tapdaemon.load(ours),
+    application = tapdaemon.Application("shop")
+    shelf = Shelf(count)
+    shelf.setServiceParent(service.IServiceCollection(application))
+    return application, shelf
+
+
+class Life:
+    """An application whose service is filled while it runs, up to the moment when it has stopped."""
+
+    def __init__(self) -> None:
+        self.application, self.shelf = shop(0)
+        self.baseline = Baseline(self.application)
+        self.baseline.take_ready()
+        self.shelf.items = shop(COUNT)[1].items
+        self.payload = b""
+
+    def save(self) -> None:
+        self.baseline.take_last()
+        self.baseline.take_stopped()
+        changes = saving.save(self.baseline, is_running=False)
+        if changes.left_out:
+            raise RuntimeError(str(changes.left_out))
+        self.payload = changes.payload
+
+
+def apply(payload: bytes) -> object:
+    """On a fresh base; returns the application, so that taking it apart is no part of the time."""
+    application, shelf = shop(0)
+    applying.apply(payload, application, Baseline(application))
+    if len(shelf.items) != COUNT:
+        raise RuntimeError(f"{len(shelf.items)} objects came back")
+    return application
+
+
+def measure() -> dict[str, float]:
+    """Median seconds of each, taken in turns, without the collector."""
+    life = Life()
+    items = life.shelf.items
+    life.save()
+    plain = pickle.dumps(items, 5)
+    work: dict[str, Callable[[], object]] = {
+        "pickle, saving": lambda: pickle.dumps(items, 5),
+        "tap, saving": life.save,
+        "pickle, loading": lambda: pickle.loads(plain),
+        "tap, loading": lambda: apply(life.payload),
     }
     times: dict[str, list[float]] = {name: [] for name in work}
+    gc.freeze()
+    gc.disable()  # as in a start; in a stop's fork likewise
     for _ in range(ROUNDS):
         for name, one in work.items():
             times[name].append(seconds(one))
+    gc.enable()
     return {name: statistics.median(found) for name, found in times.items()}
-
-
-def web_tap(folder: Path) -> list[list[str]]:
-    """The sizes of a web.tap and of what is in it, in bytes."""
-    command = [sys.executable, "-P", "-m", "tapdaemon.cli.mktap", "-o", folder / "web.tap", "web", "--path", "/srv/www"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    with TapFile(str(folder / "web.tap"), None) as tap:
-        payload = tap.manifest.payload.size
-    return [["web.tap", str((folder / "web.tap").stat().st_size), f"its pickle alone {payload}"]]
 
 
 def beside(told: dict[str, float], what: str) -> list[str]:
@@ -97,18 +124,49 @@ def beside(told: dict[str, float], what: str) -> list[str]:
     return [f"{ours:.2f} s", f"pickle {plain:.2f} s, ratio {ours / plain:.2f}"]
 
 
+def baselines(count: int) -> list[str]:
+    """What the four moments of an application with a base of that size cost, in milliseconds."""
+    application, _ = shop(count)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    begun = time.perf_counter()
+    baseline = Baseline(application)
+    times = [time.perf_counter() - begun]
+    for take in (baseline.take_ready, baseline.take_last, baseline.take_stopped):
+        begun = time.perf_counter()
+        take()
+        times.append(time.perf_counter() - begun)
+    gc.enable()
+    gc.unfreeze()
+    built, ready, last, stopped = (f"{one * 1000:.1f} ms" for one in times)
+    return [f"baselines of {count} objects", f"Built {built}", f"Ready {ready}, Last {last}, Stopped {stopped}"]
+
+
+def web_tap(folder: Path) -> list[list[str]]:
+    """The sizes of a web.tap and of what is in it, in bytes."""
+    command = [sys.executable, "-P", "-m", "tapdaemon.cli.mktap", "-o", folder / "web.tap", "web", "--path", "/srv/www"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with TapFile(str(folder / "web.tap"), None) as tap:
+        payload = sum(member.size for member in tap.manifest.members)
+    return [
+        ["web.tap, bytes", str((folder / "web.tap").stat().st_size), f"its members before they are packed {payload}"]
+    ]
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        told = measure(folder)
-        sizes = {end: (folder / f"shelves.{end}").stat().st_size for end in ("tap", "pickle")}
-        rows = [[f"{what} a million small objects", *beside(told, what)] for what in ("saving", "loading")]
+        (folder / "shelves.py").write_text(MODULE)
+        sys.path.insert(0, str(folder))
+        told = measure()
+        rows = [[f"{what} a change set of {COUNT} objects", *beside(told, what)] for what in ("saving", "loading")]
         both = {f"{whose}, both": told[f"{whose}, saving"] + told[f"{whose}, loading"] for whose in ("tap", "pickle")}
         rows.append(["both", *beside(both, "both")])
-        rows.append(["the file, bytes", str(sizes["tap"]), f"pickle {sizes['pickle']}"])
+        rows += [baselines(count) for count in SIZES]
         rows += web_tap(folder)
-    note = f"{COUNT} objects, medians of {ROUNDS}."
-    publish("A large application, and a small one", note, ["what", "ours", "beside"], rows)
+    note = f"{COUNT} objects of four attributes, medians of {ROUNDS}."
+    publish("A large change set, and a small tap", note, ["what", "ours", "beside"], rows)
 
 
 if __name__ == "__main__":

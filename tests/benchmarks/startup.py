@@ -1,7 +1,7 @@
-"""Time from exec to the first answered request, and memory (PSS), of one site run five ways, side by side.
+"""Time from exec to the first answered request, and memory (PSS), of one site run several ways, side by side.
 
-The five alternate within each round, so that whatever else the machine does meets all of them.  Prints medians and
-ratios to the bare reactor script.  `make bench` runs it; ROUNDS sets how often (21).
+They alternate within each round, so that whatever else the machine does meets all of them.  Prints medians and
+ratios to the bare reactor script and to twistd.  `make bench` runs it; ROUNDS sets how often (21).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 ROUNDS = int(os.environ.get("ROUNDS", "21"))
+BARE_NAME, TWISTD_NAME = "bare reactor script", "twistd -n web"
 BARE = """
 from twisted.internet import reactor
 from twisted.web.server import Site
@@ -104,12 +105,15 @@ def main() -> None:
         (Path(folder) / "bare.py").write_text(BARE.format(port=port, root=str(root)))
         (Path(folder) / "web.tac").write_text(TAC.format(port=port, root=str(root)))
         listen = f"tcp:{port}:interface=127.0.0.1"
-        subprocess.run([bin_folder / "mktap", "web", "--path", root, "--listen", listen], cwd=folder, check=True)
+        maker = ["web", "--path", root, "--listen", listen]
+        subprocess.run([bin_folder / "mktap", *maker], cwd=folder, check=True)
+        subprocess.run([bin_folder / "mktap", "--keep", "graph", "-o", "graph.tap", *maker], cwd=folder, check=True)
         ways = {
-            "bare reactor script": [sys.executable, "bare.py"],
-            "tapd -n web.tap": [str(bin_folder / "tapd"), "-n", "web.tap"],
-            "tapd -no web.tap": [str(bin_folder / "tapd"), "-no", "web.tap"],
-            "twistd -n web": [str(bin_folder / "twistd"), "-n", "web", "--path", str(root), "--listen", listen],
+            BARE_NAME: [sys.executable, "bare.py"],
+            "tapd, by recipe": [str(bin_folder / "tapd"), "-n", "web.tap"],
+            "tapd, by graph": [str(bin_folder / "tapd"), "-n", "graph.tap"],
+            TWISTD_NAME: [str(bin_folder / "twistd"), "-n", *map(str, maker)],
+            "tapd -no, by recipe": [str(bin_folder / "tapd"), "-no", "web.tap"],
             "twistd -ny web.tac": [str(bin_folder / "twistd"), "-ny", "web.tac"],
         }
         times: dict[str, list[float]] = {name: [] for name in ways}
@@ -122,18 +126,23 @@ def main() -> None:
                     times[name].append(took)
                     loads[name].append(load)
                     sizes[name].append(size)
-    bare = statistics.median(times["bare reactor script"])
-    bare_load = statistics.median(loads["bare reactor script"])
-    lines = []
-    for name in ways:
-        median = statistics.median(times[name])
-        load = statistics.median(loads[name])
-        lines.append(
-            f"{name:<22} {median * 1000:7.1f} ms  x{median / bare:.2f}  (best {min(times[name]) * 1000:6.1f})  "
-            f"CPU {load * 1000:6.1f} ms x{load / bare_load:.2f}  "
-            f"{statistics.median(sizes[name]):6.1f} MB"
-        )
+    lines = [line(name, times, loads, sizes) for name in ways]
     report(lines, sys.argv[1] if len(sys.argv) > 1 else None)
+
+
+def line(name: str, times: dict[str, list[float]], loads: dict[str, list[float]], sizes: dict[str, list[float]]) -> str:
+    """One way's medians; ratios are medians of the ratios within each round, which a slow minute does not bend."""
+    clock, load = statistics.median(times[name]), statistics.median(loads[name])
+    return (
+        f"{name:<20} {clock * 1000:7.1f} ms  x{ratio(times, name, BARE_NAME):.2f} of bare, "
+        f"x{ratio(times, name, TWISTD_NAME):.2f} of twistd  CPU {load * 1000:6.1f} ms  "
+        f"x{ratio(loads, name, BARE_NAME):.2f} of bare, x{ratio(loads, name, TWISTD_NAME):.2f} of twistd  "
+        f"{statistics.median(sizes[name]):6.1f} MB"
+    )
+
+
+def ratio(found: dict[str, list[float]], name: str, other: str) -> float:
+    return statistics.median(ours / theirs for ours, theirs in zip(found[name], found[other], strict=True))
 
 
 def report(lines: list[str], path: str | None) -> None:

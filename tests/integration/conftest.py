@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -32,9 +33,9 @@ def clean_environment(**more: str) -> dict[str, str]:
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | more
 
 
-def command(name: str, *arguments: str | Path) -> list[str]:
+def command(name: str, *arguments: str | Path, python: str = sys.executable) -> list[str]:
     """As the installed command runs: -P keeps the current folder off the path."""
-    return [sys.executable, "-P", "-m", f"tapdaemon.cli.{name}", *map(str, arguments)]
+    return [python, "-P", "-m", f"tapdaemon.cli.{name}", *map(str, arguments)]
 
 
 def run(
@@ -151,13 +152,19 @@ class Tapd:
     """A tapd in the foreground, with its log in a file."""
 
     def __init__(
-        self, *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, pass_fds: Sequence[int] = ()
+        self,
+        *arguments: str | Path,
+        cwd: Path,
+        env: dict[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
+        before: Sequence[str] = (),
+        python: str = sys.executable,
     ) -> None:
         self.cwd = cwd
         self.log_path = cwd / f"tapd-{time.monotonic_ns()}.log"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                command("tapd", "-n", *arguments),
+                [*before, *command("tapd", "-n", *arguments, python=python)],
                 cwd=cwd,
                 env=clean_environment(**(env or {})),
                 stdin=subprocess.DEVNULL,
@@ -223,6 +230,11 @@ class Manager:
 
     def has(self, part: str) -> bool:
         return any(part in message for message in self.read())
+
+    def main_pid(self) -> int:
+        """The main process that was told last."""
+        told = [found for one in self.read() for found in re.findall(r"^MAINPID=(\d+)", one, re.MULTILINE)]
+        return int(told[-1]) if told else 0
 
 
 @pytest.fixture

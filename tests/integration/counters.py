@@ -1,4 +1,4 @@
-"""A counter whose clients raise its count, in a .tac: the smallest application with state."""
+"""The smallest applications with state, in a .tac: a counter that clients raise, a service that they let live."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ COUNTER_TAC = """
 from twisted.application import service, strports
 from twisted.internet import protocol
 
+class Refusing:
+    def __reduce__(self):
+        raise RuntimeError("I stay here")
+
 class Counter(protocol.Protocol):
     def dataReceived(self, data):
         self.factory.count += 1
         if data == b"spoil":
             self.factory.spoilt = (byte for byte in b"a generator")
+        if data == b"refuse":
+            self.factory.spoilt = Refusing()
         self.transport.write(b"%d %s" % (self.factory.count, self.factory.greeting))
 
 class CounterFactory(protocol.Factory):
@@ -25,6 +31,29 @@ factory = CounterFactory()
 factory.greeting = {greeting!r}
 strports.service("tcp:{port}:interface=127.0.0.1", factory).setServiceParent(application)
 """
+
+_LIVING_TAC = """
+from twisted.application import internet, service
+from twisted.internet import protocol
+
+class Ask(protocol.Protocol):
+    def dataReceived(self, data):
+        self.transport.write(self.factory.service.live())
+
+application = service.Application({name!r})
+asks = protocol.Factory.forProtocol(Ask)
+internet.TCPServer({port}, asks, interface="127.0.0.1").setServiceParent(application)
+
+def add(one, name):
+    one.setName(name)
+    one.setServiceParent(application)
+    asks.service = one
+"""
+
+
+def living_tac(name: str, port: int, rest: str) -> str:
+    """A .tac whose `rest` adds a service; its method `live` is called, and answers, when a client asks."""
+    return _LIVING_TAC.format(name=name, port=port) + rest
 
 
 def ask(port: int, data: bytes = b"+") -> bytes:

@@ -30,7 +30,7 @@ from tapdaemon.tapfile.container import seal_members
 from tapdaemon.tapfile.manifest import Lineage, Manifest, Process
 generation = int(sys.argv[1])
 lineage = Lineage("shutdown", base="{BASE}", generation=generation)
-image = seal_members(Manifest(Process("app"), lineage=lineage), {{"application.pickle": os.urandom(40000)}})
+image = seal_members(Manifest(Process("app"), base="file", lineage=lineage), {{"changes.pickle": os.urandom(40000)}})
 store = Snapshots(os.getcwd(), "app", os.geteuid(), print)
 os.access("/begin-of-save", 0)
 try:
@@ -98,7 +98,7 @@ def folder(tmp_path):
 def loaded(folder: Path) -> int:
     """The generation that a start would go on from; what was left unfinished is gone then."""
     passed_over: list[str] = []
-    resumed = Snapshots(str(folder), "app", os.geteuid(), passed_over.append).resume(Base(BASE), "/nowhere.tap")
+    resumed = Snapshots(str(folder), "app", os.geteuid(), passed_over.append).resume(Base(None, BASE), "/nowhere.tap")
     assert resumed is not None
     assert passed_over == []
     assert not list(folder.glob("*.tmp")) + list(folder.glob(".*.tmp"))

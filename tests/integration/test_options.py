@@ -236,10 +236,10 @@ def test_progress_says_each_step(tmp_path):
 
 
 def test_the_closing_line_says_what_was_made(tmp_path):
-    """File, size, addresses, what it keeps."""
+    """File, size, addresses, how its base is made."""
     line = mktap("-o", "site.tap", "web", "--path", ".", "--listen", "tcp6:8080", cwd=tmp_path)
     size = (tmp_path / "site.tap").stat().st_size
-    assert line == f"site.tap: {size} bytes, tcp6:[::]:8080; keeps its graph, with all state\n"
+    assert line == f"site.tap: {size} bytes, tcp6:[::]:8080; its maker runs at each start, which resumes what changed\n"
 
 
 def test_what_no_manifest_can_hold_is_refused(tmp_path):

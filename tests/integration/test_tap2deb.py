@@ -48,6 +48,7 @@ def test_a_package_of_a_tap(tmp_path, web):
         "-rw-r--r-- ./usr/lib/systemd/system/tap@web.service",
         "-rw-r--r-- ./usr/lib/systemd/system/tap@web.socket",
         "-rw-r--r-- ./usr/lib/tap/web.tap",
+        "-rw-r--r-- ./usr/share/doc/tap-web/README.Debian",
         "-rw-r--r-- ./usr/share/doc/tap-web/changelog.Debian.gz",
         "-rw-r--r-- ./usr/share/doc/tap-web/copyright",
     ]
@@ -103,6 +104,26 @@ def test_of_a_tac(tmp_path):
     with zipfile.ZipFile(tmp_path / "out/usr/lib/tap/shop.tap") as tap:
         assert "code/shelf.py" in tap.namelist()
     assert not list((tmp_path / "out/usr/lib/systemd/system").glob("*.socket"))
+
+
+def test_what_a_tac_reads_is_warned_of_and_not_carried(tmp_path):
+    """By name, as mktap warns, for who makes the package; and in the package, for who installs it."""
+    (tmp_path / "colours.ini").write_text("the shop's own colours")
+    (tmp_path / "shop.tac").write_text(
+        "import os\nfrom twisted.application import service\nopen('colours.ini').close()\n"
+        "os.environ.get('SHOP_KEY')\napplication = service.Application('shop')\n"
+    )
+    done = tap2deb(tmp_path, "-y", "python", "shop.tac", env={"SHOP_KEY": "1"})
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.splitlines()
+    assert f"tap2deb: warning: it reads colours.ini, a relative path: each start reads it from {tmp_path}" in said
+    assert f"tap2deb: warning: the package does not carry what it reads of its host: {tmp_path}/colours.ini" in said
+    assert "tap2deb: warning: the package does not set what it looks at, /etc/default/tap-shop does: $SHOP_KEY" in said
+    subprocess.run(["dpkg-deb", "-x", tmp_path / "tap-shop_1.0-0tap1_all.deb", tmp_path / "out"], check=True)
+    page = (tmp_path / "out/usr/share/doc/tap-shop/README.Debian").read_text()
+    assert f"\n  {tmp_path}/colours.ini\n" in page
+    assert "\n  SHOP_KEY\n" in page
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.name == "colours.ini"]
 
 
 def test_of_a_tas(tmp_path):

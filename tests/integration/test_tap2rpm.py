@@ -50,6 +50,7 @@ def test_a_package_and_its_source(tmp_path, web):
         "/usr/lib/systemd/system/tap@web.socket",
         "/usr/lib/tap",
         "/usr/lib/tap/web.tap",
+        "/usr/share/doc/tap-web/README",
         "/usr/share/doc/tap-web/copyright",
     ]
     required = query(tmp_path / RPM, "--requires")

@@ -50,13 +50,13 @@ def laid_out(name: str, folder: Path) -> tuple[Variant, Here, str]:
 @pytest.fixture
 def fits(table):
     """Add to the variant's row what it came to in a style."""
-    styles = ("pickle", "source", "sealed", "stock-pickle", "stock-source")
+    styles = ("pickle", "graph", "source", "sealed", "stock-pickle", "stock-source")
     header = ["variant", "Twisted", "what a client changed is there", *(f"{style}, bytes" for style in styles)]
 
     def add(name: str, style: str, outcome: object) -> None:
         cells = [outcome if one == style else "" for one in styles]
         state = "yes" if VARIANTS[name].state else "it keeps nothing"
-        title = "Every stock maker in its variants, in every style; all keep their graph"
+        title = "Every stock maker in its variants, in every style, by recipe and by graph"
         table("variants", title, header, [name, twisted.__version__, state, *cells], key=2)
 
     return add
@@ -64,9 +64,9 @@ def fits(table):
 
 @pytest.mark.parametrize("name", list(VARIANTS) if CI else FIRST)
 def test_a_variant_runs_and_comes_back(name, tmp_path, tapd, fits, rounds, table):
-    """By its graph: from its tap, and from each snapshot, where what a client changed is there."""
+    """By its recipe: from its tap, and from each snapshot, where what a client changed is there."""
     variant, here, told = laid_out(name, tmp_path)
-    assert "keeps its graph" in told
+    assert "at each start, which resumes what changed" in told
     starts = rounds(30) if name in ENDURING else 2
     comes_back(tapd, variant.talk, here, "app.tap", starts=starts)
     fits(name, "pickle", (tmp_path / "app.tap").stat().st_size)
@@ -74,6 +74,24 @@ def test_a_variant_runs_and_comes_back(name, tmp_path, tapd, fits, rounds, table
         header = ["variant", "Twisted", "starts", "answered from a snapshot"]
         row = [name, twisted.__version__, starts, starts - 1]
         table("makers", "Makers: run, asked, stopped, resumed", header, row, key=2)
+
+
+@pytest.mark.parametrize("name", list(VARIANTS) if SOAK else FIRST[::2])
+def test_a_variant_by_its_graph(name, tmp_path, tapd, fits):
+    """Where mktap --keep graph proves that the graph is the whole application; elsewhere it names what it lacks."""
+    variant = can_run(name)
+    here = Here(tmp_path, [free_port(), free_port()])
+    arguments = ["--keep", "graph", "-o", "app.tap", *variant.arguments(here)]
+    done = run("mktap", *arguments, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    if done.returncode:
+        assert done.returncode == 70
+        assert "--keep graph" in done.stderr
+        assert not (tmp_path / "app.tap").exists()
+        fits(name, "graph", "no")
+        return
+    assert "each start loads its graph" in done.stdout
+    comes_back(tapd, variant.talk, here, "app.tap")
+    fits(name, "graph", (tmp_path / "app.tap").stat().st_size)
 
 
 @pytest.mark.parametrize("name", list(VARIANTS) if SOAK else FIRST if CI else FIRST[::4])

@@ -6,9 +6,9 @@ import pytest
 
 HOSTILE = """
 import hashlib, json, os, sys, zipfile
-# A module of its own passes the gate as every application's does: what bounds it is who it runs as.
-code = b"import os; os.system('id -u >/tmp/mark; grep ^Cap /proc/self/status >/tmp/caps')\\nclass Mark: pass\\n"
-members = {"application.pickle": b"cevil\\nMark\\n)R.", "code/evil.py": code}
+# A pickle calls whatever it names: what bounds it is who it runs as.
+told_to = "id -u >/tmp/mark; grep ^Cap /proc/self/status >/tmp/caps"
+members = {"changes.pickle": b"cos\\nsystem\\n(V" + told_to.encode() + b"\\ntR."}
 base = zipfile.ZipFile(sys.argv[1])
 told = json.loads(base.read("manifest.json"))
 content = json.loads(os.popen("tapctl show --json " + sys.argv[1]).read())["content"]

@@ -48,7 +48,7 @@ def test_an_upgrade_restarts_what_runs(fresh):
     assert fresh.run("systemctl show -P MainPID tap@counter").stdout != pid
     assert get(fresh) == "one 2"
     install(fresh, "2.0")
-    assert get(fresh) == "two 1"
+    assert get(fresh) == "two 3"
 
 
 def test_disabled_stays_disabled(fresh):

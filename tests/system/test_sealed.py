@@ -97,7 +97,7 @@ def test_root_looks_into_the_snapshot(sealed):
     assert done.returncode == 1
     assert f"resource.count @@\n+{before}\n" in done.stdout
     owner = sealed.run(f"stat -c %u:%g:%a {snapshot}").stdout
-    sealed.run(f'EDITOR="sed -i s/count={before}/count=1000/" tapctl edit {secret} {snapshot}')
+    sealed.run(f'EDITOR="sed -i s/:.{before}/:1000/" tapctl edit {secret} {snapshot}')
     assert sealed.run(f"stat -c %u:%g:%a {snapshot}").stdout == owner
     sealed.run("systemctl start tap@counter")
     assert count(sealed) == 1001

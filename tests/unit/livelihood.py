@@ -135,3 +135,13 @@ class Stuck:
 
 class EchoFactory(protocol.Factory):
     protocol = protocol.Protocol
+
+
+class Aging:
+    """Loaded, it is not what was saved."""
+
+    def __init__(self):
+        self.age = 1
+
+    def __setstate__(self, state):
+        self.age = state["age"] + 1

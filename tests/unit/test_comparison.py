@@ -45,7 +45,7 @@ def of(application) -> Shop:
 
 
 def nodes(value):
-    return symbols.read(images.make(value).payload if isinstance(value, Application) else pickle.dumps(value, 5))
+    return symbols.read(images.make(value).graph if isinstance(value, Application) else pickle.dumps(value, 5))
 
 
 def told(first, second) -> list[str]:
@@ -59,15 +59,15 @@ def test_equal_applications_do_not_differ():
 @pytest.mark.parametrize(
     ("alter", "lines"),
     [
-        (lambda one: one.till.append(4), ["market/shop → till[3]: 4 is new"]),
-        (lambda one: one.till.insert(0, 9), ["market/shop → till[0]: 9 is new"]),
-        (lambda one: one.till.remove(2), ["market/shop → till[1]: 2 is gone"]),
-        (lambda one: one.prices.update(pear=4), ["market/shop → prices['pear']: 3 is 4"]),
-        (lambda one: one.prices.pop("pear"), ["market/shop → prices['pear']: 3 is gone"]),
-        (lambda one: one.open.add("wed"), ["market/shop → open['wed']: 'wed' is new"]),
-        (lambda one: setattr(one, "till", (1, 2, 3)), ["market/shop → till: list of 3 is tuple of 3"]),
-        (lambda one: setattr(one, "name2", None), ["market/shop → name2: None is new"]),
-        (lambda one: setattr(one, "prices", one.__dict__["till"]), ["market/shop → prices: dict of 2 is list of 3"]),
+        (lambda one: one.till.append(4), ["market/shop.till[3]: 4 is new"]),
+        (lambda one: one.till.insert(0, 9), ["market/shop.till[0]: 9 is new"]),
+        (lambda one: one.till.remove(2), ["market/shop.till[1]: 2 is gone"]),
+        (lambda one: one.prices.update(pear=4), ["market/shop.prices['pear']: 3 is 4"]),
+        (lambda one: one.prices.pop("pear"), ["market/shop.prices['pear']: 3 is gone"]),
+        (lambda one: one.open.add("wed"), ["market/shop.open['wed']: 'wed' is new"]),
+        (lambda one: setattr(one, "till", (1, 2, 3)), ["market/shop.till: list of 3 is tuple of 3"]),
+        (lambda one: setattr(one, "name2", None), ["market/shop.name2: None is new"]),
+        (lambda one: setattr(one, "prices", one.__dict__["till"]), ["market/shop.prices: dict of 2 is list of 3"]),
     ],
     ids=["append", "insert", "remove", "set", "pop", "add", "tuple", "attribute", "same"],
 )
@@ -96,7 +96,7 @@ def test_services_in_another_order_differ():
             child = service.Service()
             child.setName(name)
             child.setServiceParent(parent)
-    assert told(one, other) == ["application → <order>: 'a, b' is 'b, a'"]
+    assert told(one, other) == ["application.<order>: 'a, b' is 'b, a'"]
 
 
 def test_one_object_in_two_places_is_not_two_objects():
@@ -105,7 +105,7 @@ def test_one_object_in_two_places_is_not_two_objects():
     shared: list = []
     one["a"] = one["b"] = shared
     other["a"], other["b"] = [], []
-    assert told(one, other) == ["application → ['b']: list of 0 is shared otherwise"]
+    assert told(one, other) == ["application['b']: list of 0 is shared otherwise"]
 
 
 def test_cycles_end():
@@ -114,7 +114,7 @@ def test_cycles_end():
     other = copy.deepcopy(one)
     assert told(one, other) == []
     other[0] = 2
-    assert told(one, other) == ["application → [0]: 1 is 2"]
+    assert told(one, other) == ["application[0]: 1 is 2"]
 
 
 VALUES = st.recursive(
@@ -243,7 +243,7 @@ def test_many_keys_that_look_alike():
     other = Group("dict", [(Made(kind, Group("tuple"), new=True), number) for kind, number in keys])
     assert list(differences([one], [other])) == []
     other.items[7] = (other.items[7][0], "7")
-    assert [one.way for one in differences([one], [other])] == ["application → [shop.Till #8]"]
+    assert [one.way for one in differences([one], [other])] == ["application[shop.Till #8]"]
 
 
 def test_an_empty_payload_is_damage():

@@ -9,18 +9,17 @@ import pickle
 
 import livelihood
 import pytest
+from hostile import MARK, TOUCH
 from hypothesis import given
-from test_hostile import MARK, TOUCH
+from saved import loaded, payload
 from test_symbols import PLAIN
 
 import tapdaemon
 from tapdaemon import errors
 from tapdaemon.cli import graph
-from tapdaemon.persist.codec import pickling, styles
+from tapdaemon.persist.codec import styles
 from tapdaemon.tapfile import assembly, comparison, graphs, parsing, source, symbols
 from tapdaemon.tapfile.nodes import Group
-
-NEEDED = ["livelihood", "twisted"]
 
 
 def again(value):
@@ -80,18 +79,20 @@ def application():
 
 def test_an_application_comes_back():
     """Equal to the one that its pickle gives."""
-    text, _ = styles.dump(application(), "source")
-    payload, _ = styles.dump(application(), "pickle")
-    one, other = styles.load(text, "source", NEEDED), styles.load(payload, "pickle", NEEDED)
-    first, second = (source.write(symbols.read(pickling.dumps(made)[0])) for made in (one, other))
+    codec = styles.codec("source")
+    data = payload(application())
+    text = codec.encode(data)
+    one, other = loaded(codec.decode(text)), loaded(data)
+    first, second = (source.write(symbols.read(payload(made))) for made in (one, other))
     assert first == second == text.decode()
 
 
 def test_an_edit_holds():
     """A person changes a number in the text."""
-    text, _ = styles.dump(application(), "source")
+    codec = styles.codec("source")
+    text = codec.encode(payload(application()))
     assert text.count(b"'port': 8080") == 1
-    made = styles.load(text.replace(b"'port': 8080", b"'port': 81"), "source", NEEDED)
+    made = loaded(codec.decode(text.replace(b"'port': 8080", b"'port': 81")))
     from twisted.application.service import IServiceCollection
 
     (keeper,) = IServiceCollection(made)
@@ -123,14 +124,6 @@ def test_what_is_no_source_is_told_by_its_line(text, told, tmp_path, monkeypatch
         parsing.parse(text)
     assert told in str(caught.value)
     assert MARK not in os.listdir(tmp_path)
-
-
-def test_a_hostile_text_is_refused_at_the_same_gate(tmp_path, monkeypatch):
-    """It can say what a pickle can, and no more."""
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(errors.UnloadableError, match=r"os\.system: refused"):
-        styles.load(f"application = call('os:system', '{TOUCH}')".encode(), "source", ["os"])
-    assert os.listdir(tmp_path) == []
 
 
 def test_a_source_has_a_bound(monkeypatch):

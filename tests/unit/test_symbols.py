@@ -8,14 +8,14 @@ import sys
 
 import livelihood
 import pytest
+from hostile import DOORS, FORMS, MARK, NAMES, TOUCH, reduced
 from hypothesis import given
 from hypothesis import strategies as st
-from test_hostile import DOORS, FORMS, MARK, NAMES, TOUCH, reduced
+from saved import payload
 
 import tapdaemon
 from tapdaemon import errors
 from tapdaemon.cli import graph
-from tapdaemon.persist.codec import pickling
 from tapdaemon.tapfile import symbols
 from tapdaemon.tapfile.symbols import Group, Made
 
@@ -80,8 +80,7 @@ def test_an_application_by_its_attributes():
     keeper = livelihood.Keeper({"x": [1, livelihood.Stuck]})
     keeper.setName("keeper")
     keeper.setServiceParent(made)
-    payload, _ = pickling.dumps(made)
-    drawn = graph.tree(symbols.read(payload)[0])
+    drawn = graph.tree(symbols.read(payload(made))[0])
     assert drawn.startswith("tapdaemon.core.application.Application\n  _adapterCache: {}\n")
     assert "livelihood.Keeper &" in drawn
     assert "['x']: []\n" in drawn
@@ -105,9 +104,9 @@ def test_looking_runs_nothing(tmp_path, monkeypatch):
         for form in FORMS:
             (root,) = symbols.read(form(module, name, TOUCH))
             graph.tree(root)
-    for name, payload in DOORS.items():
+    for name, data in DOORS.items():
         if name not in ("an extension code", "a persistent id"):  # which no payload of ours has
-            assert graph.tree(symbols.read(payload)[0])
+            assert graph.tree(symbols.read(data)[0])
     assert os.listdir(tmp_path) == []
     assert set(sys.modules) == before
     assert MARK not in os.listdir(tmp_path)
@@ -119,6 +118,6 @@ def test_what_is_damaged_says_so():
     for length in range(1, len(whole)):
         with pytest.raises(errors.TapDamagedError, match="no whole pickle"):
             symbols.read(whole[:length])
-    for payload in (DOORS["a persistent id"], DOORS["an extension code"], b"NN", reduced("os", "system")[:-2] + b"b."):
+    for data in (DOORS["a persistent id"], DOORS["an extension code"], b"NN", reduced("os", "system")[:-2] + b"b."):
         with pytest.raises(errors.TapDamagedError):
-            symbols.read(payload)
+            symbols.read(data)

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tapdaemon.tapfile import comparison, graphs
+from tapdaemon.tapfile import changesets, comparison, graphs
+from tapdaemon.tapfile.changesets import ChangeSet
 from tapdaemon.tapfile.comparison import NOTHING, brief
 from tapdaemon.tapfile.container import TapImage
 from tapdaemon.tapfile.manifest import Manifest, Recipe
@@ -32,12 +33,38 @@ def changes(first: TapImage, second: TapImage, names: tuple[str, str]) -> list[C
     :param names: their paths, for messages.
     """
     found = [*_of_manifests(first.manifest, second.manifest), *_of_code(first.code, second.code)]
-    roots = graphs.roots(first, names[0]), graphs.roots(second, names[1])
-    found += [
-        Change(one.way, _words(one.before, one.after), _words(one.after, one.before))
-        for one in comparison.differences(*roots)
+    roots = [
+        graphs.roots(image, name) if image.graph is not None else []
+        for image, name in zip((first, second), names, strict=True)
     ]
-    return found
+    if all(roots):
+        found += [
+            Change(one.way, _words(one.before, one.after), _words(one.after, one.before))
+            for one in comparison.differences(*roots)
+        ]
+    sets = changesets.of(first, names[0]), changesets.of(second, names[1])
+    return found + list(_of_changes(sets, [root[0] if root else NOTHING for root in roots]))
+
+
+def _of_changes(sets: tuple[ChangeSet | None, ChangeSet | None], roots: list[Any]) -> Iterator[Change]:
+    """What one change set has and the other has not; what a base has in its place is read off its graph."""
+    told = [{} if one is None else {change.way: (one, change) for change in changesets.listed(one)} for one in sets]
+    for way in dict.fromkeys([*told[0], *told[1]]):
+        sides = [_side(told[side].get(way), told[1 - side].get(way), roots[side]) for side in (0, 1)]
+        if sides[0] != sides[1]:
+            yield Change(way, sides[0], sides[1])
+
+
+def _side(own: _Told | None, others: _Told | None, root: Any) -> tuple[str, ...]:
+    """What one side has at a place: what changed there, or what its base has."""
+    if own is not None:
+        return () if own[1].after is NOTHING else (changesets.words(own[1].after),)
+    assert others is not None
+    held = changesets.in_base(root, *others)
+    return () if held is NOTHING else (changesets.words(held),)
+
+
+_Told = tuple[ChangeSet, changesets.Change]
 
 
 def _of_manifests(first: Manifest, second: Manifest) -> Iterator[Change]:
@@ -61,7 +88,8 @@ def _declared(manifest: Manifest) -> dict[str, tuple[str, ...]]:
         "needs": tuple(f"{name} {version}" for name, version in needs.distributions),
         "modules": needs.modules,
         "not in it": needs.orphans,
-        "keeps": (manifest.keeps, *manifest.forced),
+        "base": (manifest.base,),
+        "forgets": manifest.forgets,
         "recipe": tuple(shlex.join([step.maker, *step.arguments]) for step in recipe.steps),
         "Python file": () if recipe.python is None else (recipe.python,),
         "made in": (recipe.folder,),

@@ -1,4 +1,7 @@
-"""tapctl edit: a tap's graph as text in an editor, and back: a tap that verifies, or nothing.  Nothing of it is run."""
+"""tapctl edit: a tap's graph, or a snapshot's changes, as text in an editor, and back; nothing of it is run.
+
+What is written back is a tap that verifies, or nothing is.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -16,7 +19,7 @@ import tapdaemon
 from tapdaemon.cli.opening import opened
 from tapdaemon.cli.reporting import printable
 from tapdaemon.errors import ChangedError, TapError, UsageError
-from tapdaemon.tapfile import graphs, nodes, revision
+from tapdaemon.tapfile import changesets, graphs, revision
 from tapdaemon.tapfile.container import TapImage, decode, encode
 from tapdaemon.tapfile.whole import replace_whole
 
@@ -31,19 +34,22 @@ def edit(path: str, passphrase_file: str | None) -> str:
     """
     path = os.path.realpath(path)
     tap = opened(path, passphrase_file)
-    before = graphs.roots(tap.image, path)
+    changes = changesets.of(tap.image, path)
+    before = [] if changes is not None else graphs.roots(tap.image, path)
+    text = graphs.form("source").write(before) if changes is None else changesets.write(changes, "source")
     # What was sealed is not written to a disk in the clear.
     folder = _IN_MEMORY if tap.lock is not None and os.path.isdir(_IN_MEMORY) else None
 
     def put(text: bytes) -> str:
-        new = _revised(tap.image, before, text)
+        new = _revised(tap.image, before, text) if changes is None else _changed(tap.image, text)
         data = encode(tap.closed(new))
         decode(data, path)
         replace_whole(path, data, tap.status)
         addresses = ", ".join(listen.address for listen in new.manifest.needs.listen) or "no declared address"
-        return f"{path}: {len(data)} bytes, {addresses}"
+        base = "; each start loads this graph now" if new.manifest.base != tap.image.manifest.base else ""
+        return f"{path}: {len(data)} bytes, {addresses}{base}"
 
-    return _edited(graphs.form("source").write(before), folder, put) or f"{path}: unchanged"
+    return _edited(text, folder, put) or f"{path}: unchanged"
 
 
 def _edited(text: bytes, folder: str | None, put: Callable[[bytes], str]) -> str | None:
@@ -81,15 +87,26 @@ def _open_editor(name: str) -> None:
 
 
 def _revised(image: TapImage, before: list[Any], text: bytes) -> TapImage:
-    """The tap with the graph that a text says; every name in it is one that tapd would let through."""
-    from tapdaemon.persist.rules.gate import Gate, needed_by
-
-    try:
+    """The tap with the graph that a text says."""
+    with _mendable():
         after = graphs.form("source").read(text)
-        gate = Gate(needed_by(image))
-        for name in nodes.names(after):
-            gate.check_module(name.module, name.name)
+    return revision.revised(image, before, after, time=int(time.time()), writer=WRITER)
+
+
+def _changed(image: TapImage, text: bytes) -> TapImage:
+    """The snapshot with the change set that a text says; its base's graph stays as it is."""
+    with _mendable():
+        after = changesets.read(text, "source")
+    lineage = image.manifest.lineage._replace(time=int(time.time()), writer=WRITER)
+    made = changesets.with_changes(image, after)
+    return made._replace(manifest=made.manifest._replace(lineage=lineage))
+
+
+@contextlib.contextmanager
+def _mendable() -> Iterator[None]:
+    """What is wrong with a text is mended in the editor."""
+    try:
+        yield
     except TapError as error:
         error.remedy = error.remedy if error.status != os.EX_DATAERR else "mend that line"
         raise
-    return revision.revised(image, before, after, time=int(time.time()), writer=WRITER)

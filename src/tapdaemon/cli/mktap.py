@@ -65,17 +65,29 @@ class MakerCommands(click.Group):
 @click.option("-g", "--gid", metavar="GROUP", help="Group to run as, by name or number.")
 @click.option("-a", "--append", metavar="TAP", help="Add the maker's service to this tap.")
 @click.option(
-    "-t", "--type", "style", metavar="STYLE", default="pickle", help="Style of the payload: pickle or source (pickle)."
+    "-t",
+    "--type",
+    "style",
+    metavar="STYLE",
+    default="pickle",
+    help="Style of the saved objects: pickle or source (pickle).",
 )
 @click.option("-y", "--python", metavar="FILE", help="Take 'application' from a Python file.")
 @click.option("--include", metavar="PATH", multiple=True, help="A module or package that travels in the tap.")
 @click.option("--no-include", is_flag=True, help="Leave the application's own modules out of the tap.")
-@click.option("--no-check", is_flag=True, help="Do not load the tap in a fresh process to see what it lacks.")
+@click.option(
+    "--keep",
+    type=click.Choice(["recipe", "graph"]),
+    default="recipe",
+    help="What each start makes the application from: its recipe, or its saved objects as they are now (recipe).",
+)
+@click.option("--forget", metavar="PLACE", multiple=True, help="A place whose changes no snapshot keeps.")
+@click.option("--no-check", is_flag=True, hidden=True, help="Accepted, and not needed: --keep graph alone is checked.")
 @click.option("--writable", metavar="FOLDER", multiple=True, help="A folder that it writes, beside its state folder.")
 @click.option("-e", "--encrypted", is_flag=True, help="Seal it with a passphrase, which is asked for.")
 @click.option("--passphrase-file", metavar="FILE", help="Seal it with the passphrase in this file.")
 @click.option("--rebuild", metavar="TAP", help="Make this tap anew, from its recipe.")
-@click.option("--keep-state", metavar="TAP", help="Go on from the snapshots of this tap.")
+@click.option("--keep-state", metavar="TAP", hidden=True, help="Accepted, and not needed: state is always kept.")
 @click.option("-p", "--progress", is_flag=True, help="Say each step.")
 @click.option("--version", is_flag=True, help="Print the versions, and exit.")
 @click.pass_context
@@ -107,7 +119,7 @@ def _with_maker(context: click.Context, arguments: tuple[str, ...]) -> None:
 
 
 def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]) -> None:
-    from tapdaemon.persist.make import gathering, making
+    from tapdaemon.persist import gathering, making
 
     progress = options.pop("progress")
     if progress:
@@ -116,6 +128,9 @@ def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]
         raise UsageError("-a and -y", "both name an application to begin with", "give one")
     if options["rebuild"] and (maker or options["append"] or options["python"]):
         raise UsageError("--rebuild", "the tap's recipe says what is made", "give no maker, no -a and no -y")
+    for name in ("keep_state", "no_check"):
+        if options[name]:
+            click.echo(f"mktap: --{name.replace('_', '-')} is not needed any more: {_NOT_NEEDED[name]}", err=True)
     request = gathering.Request(maker=maker, arguments=arguments, **_given(options), passphrase=_passphrase(options))
     made = making.make(request, os.environ, _say if progress else _quiet)
     for warning in made.warnings:
@@ -123,9 +138,16 @@ def _make(options: dict[str, Any], maker: str | None, arguments: tuple[str, ...]
     click.echo(making.describe(made))
 
 
+_NOT_NEEDED = {
+    "keep_state": "a new base takes the state of the older one by itself",
+    "no_check": "the application is made anew at each start",
+}
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The request's own words: -a with a maker writes back to the tap that it appends to."""
-    given = {name: value for name, value in options.items() if name not in ("encrypted", "passphrase_file")}
+    others = ("encrypted", "passphrase_file", "no_check", "keep_state")
+    given = {name: value for name, value in options.items() if name not in others}
     return given | ({"output": given["append"]} if given["append"] and given["output"] is None else {})
 
 

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 def leave(program: str, error: TapError) -> NoReturn:
-    """Print the error, unless the journal has it, and exit with its status; TAPDAEMON_DEBUG=1 shows its origin."""
+    """Print the error and exit with its status."""
+    tell(program, error)
+    sys.exit(error.status)
+
+
+def tell(program: str, error: TapError) -> None:
+    """Print the error, unless the journal has it; TAPDAEMON_DEBUG=1 shows its origin."""
     if os.environ.get("TAPDAEMON_DEBUG"):
         import traceback
 
@@ -23,7 +29,6 @@ def leave(program: str, error: TapError) -> NoReturn:
         stream = sys.__stderr__ or sys.stderr
         stream.write(f"{program}: {printable(str(error))}\n")
         stream.flush()
-    sys.exit(error.status)
 
 
 def run_click(program: str, command: click.Command) -> None:

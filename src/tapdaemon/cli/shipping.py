@@ -126,21 +126,27 @@ def the_tap(given: dict[str, Any], program: str) -> Iterator[str]:
     with tools.scratch() as work:
         stem = given["protocol"] or folders.check_name(os.path.splitext(os.path.basename(path))[0])
         output = os.path.join(work, stem + folders.SUFFIX)
-        yield _from_tac(path, given["include"], output) if given["kind"] == "python" else _from_tas(path, output)
+        if given["kind"] == "python":
+            shipping = Shipping(program, given["quiet"])
+            for warning in _from_tac(path, given["include"], output):
+                shipping.say(f"warning: {warning}")
+        else:
+            _from_tas(path, output)
+        yield output
 
 
-def _from_tas(path: str, output: str) -> str:
+def _from_tas(path: str, output: str) -> None:
     """A tap of a .tas as stock sob writes it, which is a program and runs as one."""
     from tapdaemon.persist import converting
 
     converting.convert(converting.Request(path, output, kinds.STOCK_SOURCE), os.environ)
-    return output
 
 
-def _from_tac(path: str, include: tuple[str, ...], output: str) -> str:
-    from tapdaemon.persist.make import gathering, making
+def _from_tac(path: str, include: tuple[str, ...], output: str) -> tuple[str, ...]:
+    """A tap of a .tac, as mktap makes it; mktap's warnings."""
+    from tapdaemon.persist import gathering, making
     from tapdaemon.persist.rules import descriptions
 
     descriptions.watch()
-    making.make(gathering.Request(python=path, output=output, include=include), os.environ, lambda _: None)
-    return output
+    request = gathering.Request(python=path, output=output, include=include)
+    return making.make(request, os.environ, lambda _: None).warnings

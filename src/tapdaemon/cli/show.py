@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tapdaemon.cli.reporting import printable
+from tapdaemon.tapfile import changesets
+from tapdaemon.tapfile.changesets import ChangeSet
+from tapdaemon.tapfile.comparison import NOTHING
 from tapdaemon.tapfile.manifest import Manifest
 
 _WIDTH = 14
+SHOWN = 40
+"""Changes that a page has at the most."""
+_BASES = {
+    "recipe": "its recipe is followed at each start",
+    "graph": "its graph is loaded at each start",
+    "file": "the file that it is a snapshot of",
+}
 
 
-def page(path: str, size: int, manifest: Manifest) -> str:
-    """Name, process, service tree with addresses, needs, recipe, lineage: a line or a few for each."""
-    return printable("\n".join(_lines(path, size, manifest)))
+def page(path: str, size: int, manifest: Manifest, changes: Sequence[str] = ()) -> str:
+    """Name, process, service tree with addresses, needs, recipe, lineage: a line or a few for each.
+
+    :param changes: what changed, in words, of a snapshot.
+    """
+    lines = [*_lines(path, size, manifest), *_rows("changed", changes[:SHOWN])]
+    if len(changes) > SHOWN:
+        lines.append(_row("", f"and {len(changes) - SHOWN} more (tapctl show --graph, tapctl diff)"))
+    return printable("\n".join(lines))
+
+
+def changes_of(found: ChangeSet | None) -> list[str]:
+    """A change set in words, a line for each change."""
+    if found is None:
+        return []
+    return [
+        f"{one.way}: {'gone' if one.after is NOTHING else changesets.words(one.after)}"
+        for one in changesets.listed(found)
+    ]
 
 
 def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
@@ -24,21 +50,21 @@ def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
     yield _row("runs as", _identity(process.uid, process.gid))
     sealed = "" if manifest.seal is None else f"; sealed with {manifest.seal.cipher}, so most of it does not show here"
     yield from _rows("with", (f"--{name}={value}" for name, value in process.options))
-    yield _row("keeps", f"{manifest.keeps}, in style {manifest.style}{sealed}")
-    yield from _rows("for", manifest.forced)
+    yield _row("base", f"{_BASES[manifest.base]}; in style {manifest.style}{sealed}")
     yield from _rows("services", _services(manifest))
     yield from _rows("listens on", (listen.address for listen in manifest.needs.listen))
     yield from _rows("files", manifest.needs.files)
     yield from _rows("writes", manifest.needs.writable)
+    yield from _rows("reads", (f"${name}" for name in manifest.needs.environment))
     yield from _rows("needs", (f"{name} {version}" for name, version in manifest.needs.distributions))
     yield from _rows("not in it", (f"module {name}" for name in manifest.needs.orphans))
     yield from _rows("code", (member.name for member in manifest.members if member.name.startswith("code/")))
     yield from _rows("recipe", _recipe(manifest))
     yield _row("lineage", _lineage(manifest))
     if lineage.base:
-        yield _row("base", lineage.base[:12])
-    yield from _rows("goes on from", (content[:12] for content in lineage.keeps))
-    yield from _rows("declares anew", lineage.moved)
+        yield _row("over base", lineage.base[:12])
+    yield from _rows("forgets", manifest.forgets)
+    yield from _rows("left out", map(str, manifest.left_out))
     yield _row("content", manifest.content[:12])
 
 
@@ -46,7 +72,7 @@ def _row(name: str, value: str) -> str:
     return f"{name:>{_WIDTH}}  {value}"
 
 
-def _rows(name: str, values: Iterator[str] | tuple[str, ...]) -> Iterator[str]:
+def _rows(name: str, values: Iterator[str] | Sequence[str]) -> Iterator[str]:
     for value in values:
         yield _row(name, value)
         name = ""

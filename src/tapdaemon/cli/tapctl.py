@@ -9,7 +9,7 @@ import click
 
 from tapdaemon.cli.reporting import printable, run_click
 from tapdaemon.errors import CannotCreateError, TapError, os_reason
-from tapdaemon.tapfile import folders, graphs
+from tapdaemon.tapfile import changesets, folders, graphs
 from tapdaemon.tapfile.container import TapFile
 from tapdaemon.tapfile.manifest import dump
 
@@ -44,22 +44,31 @@ def show(tap: str, *, as_json: bool, graph: bool, passphrase_file: str | None) -
 
     From its manifest; with --graph, its saved objects.  Nothing in it is run.
     """
-    from tapdaemon.cli.show import page
+    from tapdaemon.cli.show import changes_of, page
 
     path = locate(tap)
     if graph:
         from tapdaemon.cli.graph import table, tree
         from tapdaemon.cli.opening import opened
 
-        root = graphs.roots(opened(path, passphrase_file).image, path)[0]
-        click.echo(json.dumps(table(root), indent=1) if as_json else printable(tree(root)))
+        image = opened(path, passphrase_file).image
+        changes = changesets.of(image, path)
+        root = graphs.roots(image, path)[0] if image.graph is not None or changes is None else None
+        if as_json:
+            click.echo(json.dumps(table(root), indent=1))
+            return
+        click.echo(printable("" if root is None else tree(root)))
+        for number, change in enumerate([] if changes is None else changes.roots, 1):
+            click.echo(printable(f"change {number}:\n{tree(change)}"))
         return
     with TapFile(path, None) as file:
+        has_changes = file.manifest.changes is not None and file.manifest.seal is None
+        changed = changes_of(changesets.of(file.image(), path)) if has_changes else []
         if as_json:
             value = json.loads(dump(file.manifest)) | {"path": path, "content": file.manifest.content}
             click.echo(json.dumps(value, indent=2))
         else:
-            click.echo(page(path, file.status.st_size, file.manifest))
+            click.echo(page(path, file.status.st_size, file.manifest, changed))
 
 
 @command.command()

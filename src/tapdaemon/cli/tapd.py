@@ -9,11 +9,13 @@ gc.disable()  # start-up makes many objects and next to no garbage; on again whe
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from tapdaemon.cli.tapd_options import TABLE, parse
 from tapdaemon.errors import TapError
+from tapdaemon.run.options import Options
 from tapdaemon.run.predecessor import succession
-from tapdaemon.run.surroundings import take
+from tapdaemon.run.surroundings import Surroundings, take
 
 EXAMPLES = """\
 \b
@@ -21,6 +23,7 @@ Examples:
   tapd -n web.tap                     in the foreground, log on standard output
   tapd --pidfile=/run/web.pid web.tap as a daemon; returns when it is ready
   tapd -ny site.tac                   a .tac, as twistd runs it
+  tapd --check web.tap                can it be started, and with all its state?
 """
 
 
@@ -34,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(options, str):
             _answer(options)
             return
+        if options.check:
+            _check(options, here)
         from tapdaemon.run.start import run
 
         run(options, here, succession(here))
@@ -43,6 +48,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         leave("tapd", error)
     except KeyboardInterrupt:  # before the reactor handles signals: while it loads, or asks for a passphrase
         sys.exit(130)
+
+
+def _check(options: Options, here: Surroundings) -> NoReturn:
+    """Say whether a start would come to its services, and end, whatever threads the application has begun."""
+    from tapdaemon.cli.reporting import printable, tell
+    from tapdaemon.run.check import check
+
+    status = 0
+    try:
+        for line in check(options, here):
+            sys.stdout.write(f"{printable(line)}\n")
+    except TapError as error:
+        tell("tapd", error)
+        status = error.status
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _answer(name: str) -> None:

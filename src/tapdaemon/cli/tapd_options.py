@@ -1,6 +1,6 @@
 """tapd's options in one table: read by the lean parser of a start and by click for help and completion."""
 
-from __future__ import annotations
+# No annotations from __future__: a named tuple compiles each that is text, and a start would pay for it.
 
 import getopt
 from collections.abc import Callable, Sequence
@@ -70,6 +70,9 @@ TABLE: tuple[Option, ...] = (
     Option("spew", "", "spew", "", "Write an insanely verbose trace of everything that happens."),
     Option("state-dir", "", "state_dir", "FOLDER", "Where snapshots lie ($STATE_DIRECTORY, else the run folder)."),
     Option("fresh", "", "fresh", "", "Start from the base tap, not from its snapshot."),
+    Option(
+        "check", "", "check", "", "Make the application as a start does, say what is missing, and exit; run nothing."
+    ),
     Option("drain-timeout", "", "drain_timeout", "SECONDS", "For requests in flight at a stop (10).", _seconds),
     Option("keepalive-grace", "", "keepalive_grace", "SECONDS", "For idle HTTP connections at a stop (1).", _seconds),
     Option("start-timeout", "", "start_timeout", "SECONDS", "For the application to become ready (60).", _seconds),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import linecache
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.abc import InspectLoader, MetaPathFinder
@@ -94,6 +95,14 @@ class CodeImporter(MetaPathFinder, InspectLoader):
         found = [parts[1] for parts in places if len(parts) == 2 and parts[0] == package]  # noqa: PLR2004 - folder, file
         return [f"{package}.{name.removesuffix('.py')}" for name in sorted(found) if name.endswith(".py")]
 
+    def sources_of(self, root: str) -> dict[str, bytes]:
+        """What it has of a top-level module or package, by its path below code/."""
+        return {
+            place: source
+            for place, source in self._sources.items()
+            if place == f"{root}.py" or place.startswith(f"{root}/")
+        }
+
     def install(self) -> None:
         """Let imports find these modules, before any of the same name on the path."""
         sys.meta_path.insert(0, self)
@@ -101,6 +110,14 @@ class CodeImporter(MetaPathFinder, InspectLoader):
 
 PLUGINS = "tap_plugins"
 """Where plugin files of the application's own lie below code/: a folder twisted/ there would hide the real one."""
+
+
+def carried(root: str) -> dict[str, bytes]:
+    """The sources of a top-level module that came from a tap or a .tac in this process; empty for any other."""
+    for one in sys.meta_path:
+        if isinstance(one, CodeImporter) and (found := one.sources_of(root)):
+            return found
+    return {}
 
 
 def own_plugins() -> list[str]:
@@ -111,22 +128,17 @@ def own_plugins() -> list[str]:
 
 def tac_module(path: str) -> str:
     """The module name under which a Python file's application lives: ``site.tac`` is ``tac_site``."""
-    import os
     import re
 
     return "tac_" + re.sub(r"\W", "_", os.path.basename(path).removesuffix(".tac").removesuffix(".py"))
 
 
-def run_tac(path: str) -> tuple[object, str, bytes]:
-    """Run a .tac file and take its `application`, as ``twistd -y`` does.
+def install_tac(path: str) -> tuple[str, bytes]:
+    """Let a .tac file be imported as a module of its own, so that what is defined in it has a name to be saved by.
 
-    It runs as a module of its own, so that the functions and classes defined in it have a name to be saved by.
-
-    :returns: the application, the module's name and the file's bytes.
-    :raises UnreadableError, NoApplicationError: with the path.
+    :returns: the module's name and the file's bytes.
+    :raises UnreadableError: with the path.
     """
-    from tapdaemon.core.application import is_application
-
     try:
         with open(path, "rb") as file:
             source = file.read()
@@ -134,15 +146,26 @@ def run_tac(path: str) -> tuple[object, str, bytes]:
         raise UnreadableError(path, f"cannot be read: {os_reason(error)}", "look at the path of the .tac") from error
     name = tac_module(path)
     place = f"{name}.py"
-    CodeImporter({place: source}, {place: path}).install()
+    CodeImporter({place: source}, {place: os.path.abspath(path)}).install()
+    return name, source
+
+
+def run_tac(path: str, name: str) -> object:
+    """Run a .tac file and take its `application`, as ``twistd -y`` does.
+
+    :param name: the module that `install_tac` made of it.
+    :raises NoApplicationError: with the path.
+    """
+    from tapdaemon.core.application import is_application
+
     try:
         module = importlib.import_module(name)
     except TapError:
         raise
     except FOREIGN as error:
-        line = _last_line(error, path)
+        line = _last_line(error, os.path.abspath(path))
         missing = isinstance(error, ModuleNotFoundError)
-        remedy = "install what has it, or name its folder in PYTHONPATH" if missing else "mend the file"
+        remedy = "install what has it, or put it into the tap with mktap --include" if missing else "mend the file"
         reason = f"it failed at line {line} with {words(error)}"
         raise NoApplicationError(path, reason, remedy) from error
     application = getattr(module, "application", None)
@@ -153,7 +176,7 @@ def run_tac(path: str) -> tuple[object, str, bytes]:
             found,
             "set application = service.Application(NAME) or tapdaemon.Application(NAME) at module level",
         )
-    return application, name, source
+    return application
 
 
 def _last_line(error: BaseException, path: str) -> int | str:

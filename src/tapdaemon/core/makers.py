@@ -10,8 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.application.service import IServiceMaker
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
@@ -19,13 +18,12 @@ from twisted.plugin import IPlugin
 from twisted.python import usage
 from zope.interface import provider
 
-from tapdaemon.core.code import own_plugins
+from tapdaemon.core.parent import ParentOptions
 from tapdaemon.errors import FOREIGN, StartError, UnknownNameError, UsageError, words
 from tapdaemon.tapfile.manifest import SETTABLE
 
 
-@dataclass(frozen=True)
-class Maker:
+class Maker(NamedTuple):
     """A plugin, or what stands in the way of one.
 
     :param failure: why it cannot be used; empty if it can.
@@ -86,8 +84,27 @@ def find_maker(name: str) -> Maker:
     return choose(find_makers(), name)  # which tells what there is
 
 
+def placed(name: str, place: str) -> Maker:
+    """The maker of that name at the place where it was found before; elsewhere if it is not there any more.
+
+    :param place: ``module:attribute``, or empty.
+    :raises UnknownNameError, UsageError: as `find_maker`.
+    """
+    module, _, attribute = place.partition(":")
+    if module and attribute:
+        try:
+            plugin = getattr(importlib.import_module(module), attribute)
+            if str(plugin.tapname) == name:
+                return choose((_examine(plugin),), name)
+        except (ImportError, AttributeError):
+            return find_maker(name)
+    return find_maker(name)
+
+
 def _travelling() -> Iterator[Any]:
     """The makers of plugins that tapdaemon.core.code imports from a tap."""
+    from tapdaemon.core.code import own_plugins
+
     for name in own_plugins():
         for value in vars(importlib.import_module(name)).values():
             if IServiceMaker.providedBy(value) and IPlugin.providedBy(value):
@@ -132,11 +149,7 @@ def choose(makers: Sequence[Maker], name: str) -> Maker:
 
 def twistd_options(subcommand: str) -> Any:
     """The options that a maker finds as its parent's, with twistd's names and defaults."""
-    from twisted.scripts._twistd_unix import ServerOptions
-
-    parent = ServerOptions()
-    parent.subCommand = subcommand
-    return parent
+    return ParentOptions(subcommand)
 
 
 def parse_options(maker: Maker, arguments: Sequence[str]) -> Any:
@@ -176,13 +189,23 @@ def modules(maker: Maker) -> set[str]:
     return {name for name in found if isinstance(name, str)}
 
 
+def plugin_place(maker: Maker) -> str:
+    """Where a maker's plugin stands, ``module:attribute``; empty if no module of plugins has it by a name."""
+    from tapdaemon.core.code import PLUGINS
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("twisted.plugins.", f"{PLUGINS}.")):
+            for attribute, value in list(vars(module).items()):
+                if value is maker.plugin:
+                    return f"{name}:{attribute}"
+    return ""
+
+
 def plugin_file(maker: Maker) -> str | None:
     """The file below twisted/plugins that a maker comes from."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("twisted.plugins.") and any(value is maker.plugin for value in vars(module).values()):
-            path = getattr(module, "__file__", None)
-            return path if isinstance(path, str) and path.endswith(".py") else None
-    return None
+    name = plugin_place(maker).partition(":")[0]
+    path = getattr(sys.modules.get(name), "__file__", None)
+    return path if name.startswith("twisted.plugins.") and isinstance(path, str) and path.endswith(".py") else None
 
 
 def make_service(maker: Maker, options: Any) -> Any:

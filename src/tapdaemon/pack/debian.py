@@ -11,7 +11,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 
-from tapdaemon.pack import bundle, scripts
+from tapdaemon.pack import bundle, readme, scripts
 from tapdaemon.pack.inventory import Entry
 from tapdaemon.pack.package import REVISION, Package
 from tapdaemon.unit import demands, rendering
@@ -19,6 +19,8 @@ from tapdaemon.unit.templates import USUAL
 from tapdaemon.unit.unitfile import escape
 
 UNITS = "/usr/lib/systemd/system"
+README = "README.Debian"
+"""Where an administrator of Debian's looks first."""
 WIDTH = 78
 
 
@@ -53,6 +55,9 @@ def files(package: Package) -> list[Entry]:
     doc = f"/usr/share/doc/{package.name}"
     found.append(Entry(f"{doc}/changelog.Debian.gz", gzip.compress(changelog(package).encode(), 9, mtime=0)))
     found.append(Entry(f"{doc}/copyright", copyright_file(package).encode()))
+    text = readme.page(package)
+    if text:
+        found.append(Entry(f"{doc}/{README}", text.encode()))
     return sorted(found, key=lambda entry: entry.path)
 
 

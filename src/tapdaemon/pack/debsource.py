@@ -6,7 +6,7 @@ maintainer scripts are those of the deb, so the steps of debhelper that would ad
 
 from __future__ import annotations
 
-from tapdaemon.pack import debian
+from tapdaemon.pack import debian, readme
 from tapdaemon.pack.inventory import Entry
 from tapdaemon.pack.package import Package
 
@@ -35,6 +35,9 @@ def debianised(package: Package) -> list[Entry]:
         "install": "usr /\n",
         "source/format": "3.0 (quilt)\n",
     }
+    page = readme.page(package)
+    if page:
+        texts[debian.README] = page  # dh_installdocs finds it by its name
     found = [Entry(f"/debian/{name}", text.encode()) for name, text in texts.items()]
     found.append(Entry("/debian/rules", RULES.encode(), 0o755))
     for script in debian.maintainer_scripts(package, debian.files(package)):

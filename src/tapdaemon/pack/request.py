@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tapdaemon.errors import StartError, UsageError
-from tapdaemon.pack import bundle, package, tools
+from tapdaemon.pack import bundle, package, readme, tools
 from tapdaemon.pack.bundle import Bundle
 from tapdaemon.pack.closure import Packages
 from tapdaemon.pack.package import Package
@@ -113,7 +113,7 @@ def prepare(
         bundle=carried,
         architecture=words.architecture() if carried is not None and carried.is_compiled else words.neutral,
     )
-    return Prepared(made, (*warnings, *_warnings(image)))
+    return Prepared(made, (*warnings, *_warnings(image), *readme.warnings(manifest.needs, name)))
 
 
 def _needed(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tapdaemon.core.distributions import normal
 from tapdaemon.pack import bundle, debian
@@ -51,7 +52,7 @@ def sources(package: Package) -> list[Entry]:
     """What is installed: the same tap, units, users, folders and terms as a deb's, without its changelog and bundle."""
     other = bundle.folder(package.name) + "/"
     return [
-        entry
+        replace(entry, path=entry.path.replace(f"/{debian.README}", "/README"))
         for entry in debian.files(package)
         if not entry.path.startswith(other) and not entry.path.endswith("/changelog.Debian.gz")
     ]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tapdaemon.errors import ContradictionError, TapSealedError, UnknownNameError, UnsavableError, UsageError, within
 from tapdaemon.persist import images, sealing, stock
-from tapdaemon.tapfile import folders, graphs, kinds, trust
+from tapdaemon.tapfile import changesets, folders, kinds, trust
 from tapdaemon.tapfile.container import TapFile, TapImage, encode, open_tap
 from tapdaemon.tapfile.manifest import STYLES, Lineage
 from tapdaemon.tapfile.whole import replace_whole, write_whole
@@ -140,15 +141,16 @@ def _restyled(image: TapImage, request: Request, lineage: Lineage) -> TapImage:
     style = request.style or image.manifest.style
     if style == image.manifest.style:
         return image
-    roots = graphs.roots(image, request.source)
-    with within(request.source):
-        made = graphs.with_roots(image, roots, style)
-    before = image.manifest.lineage
-    after = before._replace(reason=lineage.reason, time=lineage.time, writer=lineage.writer)
-    content = image.manifest.content
-    if not before.base and made.manifest.content != content:
-        after = after._replace(keeps=tuple(dict.fromkeys((content, *before.keeps))))
-    return made._replace(manifest=made.manifest._replace(lineage=after))
+    made = changesets.restyled(image, style, request.source)
+    return made._replace(
+        manifest=made.manifest._replace(
+            lineage=image.manifest.lineage._replace(
+                reason=lineage.reason if not image.manifest.lineage.base else image.manifest.lineage.reason,
+                time=lineage.time,
+                writer=lineage.writer,
+            )
+        )
+    )
 
 
 def _trusted(path: str) -> tuple[bytes, os.stat_result]:
@@ -159,22 +161,27 @@ def _trusted(path: str) -> tuple[bytes, os.stat_result]:
         return file.read(), status
 
 
+def _of_graph(image: TapImage, subject: str) -> Any:
+    """The application that a tap's graph alone gives: stock Twisted knows no recipe.
+
+    :raises UnsavableError: it has no graph.
+    """
+    if image.graph is None:
+        raise UnsavableError(subject, [str(one) for one in image.manifest.left_out])
+    return images.load(image._replace(manifest=image.manifest._replace(base="graph")), subject)
+
+
 def _to_stock(request: Request, kind: str, style: str) -> Converted:
     if request.encrypt:
         raise ContradictionError("-e", f"stock sob seals nothing, so -t {style} cannot be", "seal a tap")
-    with stock.Proof() as proof:
-        if kind in stock.STYLES:
-            _check_kind(request, kind)
-            payload, status = _trusted(request.source)
-            application = stock.load(payload, kind, request.source)
-        else:
-            image, status = _opened(request, os.geteuid())
-            if image.manifest.keeps == "recipe":
-                name = image.manifest.process.name
-                forced = [f"{name}: {line}" for line in image.manifest.forced]
-                raise UnsavableError(request.source, [f"{name}: it is built from its recipe at each start", *forced])
-            application = images.load(image, request.source)
-        with within(request.source):
-            data = stock.dump(application, style, proof)
+    if kind in stock.STYLES:
+        _check_kind(request, kind)
+        payload, status = _trusted(request.source)
+        application = stock.load(payload, kind, request.source)
+    else:
+        image, status = _opened(request, os.geteuid())
+        application = _of_graph(image, request.source)
+    with within(request.source):
+        data = stock.dump(application, style)
     _put(request, data, status)
     return Converted(request.output, len(data), style)

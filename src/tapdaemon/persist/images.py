@@ -1,4 +1,4 @@
-"""Taps from applications and applications from taps: the payload beside its manifest; it writes no file."""
+"""Taps from applications and applications from taps: the base, its graph, and its snapshots; it writes no file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ from typing import Any
 from twisted.logger import Logger
 
 import tapdaemon
-from tapdaemon.core import distributions, needs, tree
 from tapdaemon.core.application import is_application
-from tapdaemon.errors import NoApplicationError, TapError, UnloadableError, within
-from tapdaemon.persist.codec import styles
-from tapdaemon.persist.make import outside, provenance
-from tapdaemon.persist.rules import gate
+from tapdaemon.errors import FOREIGN, NoApplicationError, TapError, UnloadableError, UnsavableError, within, words
 from tapdaemon.tapfile.container import TapImage, seal_members
-from tapdaemon.tapfile.manifest import Lineage, Manifest, Needs, Process, Recipe, payload_name
+from tapdaemon.tapfile.manifest import (
+    LeftOut,
+    Lineage,
+    Listen,
+    Manifest,
+    Needs,
+    Process,
+    Recipe,
+    changes_name,
+    graph_name,
+)
 
 log = Logger("tapd")
+_NOTHING = Needs()
 WRITER = f"tapdaemon {tapdaemon.__version__}"
 
 
@@ -31,34 +38,46 @@ def now(environ: Mapping[str, str]) -> int:
     return int(fixed) if fixed.isdigit() else int(time.time())
 
 
+# ---- a base
+
+
 def make(
     application: Any,
     *,
     style: str = "pickle",
     recipe: Recipe | None = None,
+    keep: str = "recipe",
     code: Mapping[str, bytes] | None = None,
     lineage: Lineage | None = None,
-    writable: tuple[str, ...] = (),
+    declared: Needs = _NOTHING,
     settings: Mapping[str, str] = MappingProxyType({}),
     modules: Iterable[str] = (),
+    forgets: tuple[str, ...] = (),
     include: bool = True,
     warn: Callable[[str], None] = lambda _: None,
 ) -> TapImage:
     """A base tap of an application, with the modules of its own that it needs.
 
-    :param code: more of them, by their path below code/; what is here is not looked for.
-    :param writable: folders outside its state folder that the application writes, absolute.
+    :param recipe: how it was made; without one its graph is the base.
+    :param keep: ``graph`` makes the graph the base, whatever the recipe is.
+    :param code: more modules, by their path below code/; what is here is not looked for.
+    :param declared: what it needs beside what its services show.
     :param settings: tapd's options that its makers have set.
     :param modules: that its recipe imports.
     :param include: whether its own modules travel.
     :param warn: told, in a line, what may surprise on another host.
-    :raises UnsavableError: with every object that stands in the way.
+    :raises UnsavableError: the graph is the base, and cannot be saved: with every object that stands in the way.
     """
     from twisted.application.service import IProcess, IService
 
-    from tapdaemon.persist.make import reads, travel
+    from tapdaemon.core import needs, tree
+    from tapdaemon.persist.make import provenance, reads, travel
 
-    payload, named = styles.dump(application, style)
+    has_recipe = recipe is not None and bool(recipe.steps or recipe.python)
+    base = "recipe" if has_recipe and keep == "recipe" else "graph"
+    payload, named, left = graph(application, style)
+    if base == "graph" and left:
+        raise UnsavableError(f"application {next(tree.walk(application)).path}", list(map(str, left)))
     needed = named | reads.modules(application) | frozenset(modules)
     process = IProcess(application)
     travelling = travel.gather(needed, code or {}, include=include)
@@ -73,127 +92,117 @@ def make(
         ),
         style=style,
         services=tree.outline(application),
-        needs=Needs(
-            listen=needs.listens(application),
-            files=reads.files(application),
-            writable=writable,
+        needs=declared._replace(
+            listen=_once((*needs.listens(application), *declared.listen)),
+            files=tuple(sorted({*reads.files(application), *declared.files})),
             distributions=travelling.distributions,
             modules=provenance.top_level(needed),
             orphans=travelling.orphans,
         ),
-        recipe=recipe,
+        recipe=recipe if has_recipe else None,
+        base=base,
+        left_out=left,
+        forgets=forgets,
         lineage=lineage or Lineage(time=now(os.environ), writer=WRITER),
     )
-    members = {payload_name(style): payload} | {f"code/{path}": data for path, data in travelling.sources.items()}
+    members = {f"code/{path}": data for path, data in travelling.sources.items()}
+    if not left:
+        members[graph_name(style)] = payload
     return seal_members(manifest, members)
 
 
-def snapshot(application: Any, base: TapImage | None, content: str, generation: int) -> TapImage:
-    """The shutdown snapshot of an application that was loaded from `base`.
-
-    Process, needs and recipe are the base's, for they are what the administrator declared; the tree is what it has
-    become.
-
-    :param content: of the base, see `Manifest.content`.
-    :raises UnsavableError: with every object that stands in the way.
-    """
-    lineage = Lineage("shutdown", base=content, generation=generation, time=int(time.time()), writer=WRITER)
-    if base is None:
-        return make(application, lineage=lineage)
-    if base.manifest.keeps == "graph":
-        payload, modules = styles.dump(application, base.manifest.style)
-    else:
-        from tapdaemon.core import state
-
-        payload, modules = styles.dump_states(state.save_states(application), base.manifest.style), frozenset()
-    # Services that were added may be of modules that the base did not know.
-    listed = tuple(sorted({*base.manifest.needs.modules, *provenance.top_level(modules)}))
-    recorded = dict(base.manifest.needs.distributions)
-    here = recorded | distributions.versions(recorded)
-    declared = base.manifest.needs._replace(modules=listed, distributions=tuple(sorted(here.items())))
-    manifest = base.manifest._replace(needs=declared, services=tree.outline(application), lineage=lineage)
-    members = {name: data for name, data in base.members.items() if name.startswith("code/")}
-    return seal_members(manifest, members | {payload_name(manifest.style): payload})
+def _once(listens: Iterable[Listen]) -> tuple[Listen, ...]:
+    return tuple({one.address: one for one in reversed(list(listens))}.values())[::-1]
 
 
-def load(image: TapImage, subject: str) -> Any:
-    """Make the application of a tap live.  Runs code: the caller has checked who wrote it.
+def graph(application: Any, style: str) -> tuple[bytes, frozenset[str], tuple[LeftOut, ...]]:
+    """An application's objects in a style, the modules that they name, and what of them cannot be saved."""
+    from tapdaemon.core import tree
+    from tapdaemon.persist.codec import pickling, styles
+    from tapdaemon.persist.state import kinds, saving
+
+    codec = styles.codec(style)
+    dumped = pickling.dump([application])
+    name = next(tree.walk(application)).path
+    wanted = {id(one.value): one for one in dumped.left if not one.is_live or kinds.is_closed(one.value)}
+    found = [saving.line(place, one.value, one.reason) for place, one in saving.search_application(application, wanted)]
+    found += [saving.line(name, one.value, one.reason) for one in wanted.values()]
+    found += [LeftOut(name, "", "", reason) for reason in dumped.failed.values()]
+    return (b"" if found else codec.encode(dumped.payload)), dumped.modules, tuple(found)
+
+
+def base(image: TapImage, subject: str) -> Any:
+    """The base of a tap, made, and no change set applied.  Runs code: the caller has checked who wrote it.
 
     :param subject: the tap's path, for messages.
-    :raises UnloadableError, NoApplicationError: with the reason.
+    :raises TapError: with the reason.
     """
+    manifest = image.manifest
     if image.code:
         from tapdaemon.core.code import CodeImporter
 
-        CodeImporter(image.code).install()
-    # Before the graph, for what it leaves in modules is the graph's to overwrite.
-    fresh = _fresh(image, subject) if _is_of_other_versions(image) else None
-    with within(subject), outside.held_back():
-        kept = styles.load(image.payload, image.manifest.style, gate.needed_by(image))
-    if image.manifest.keeps == "recipe":
-        return _built(image.manifest, kept, subject)
-    application = whole(kept, subject)
-    if fresh is not None:
-        from tapdaemon.persist.make import upgrade
+        path = manifest.recipe.path if manifest.recipe is not None else ""
+        origins = {f"{manifest.recipe.python}.py": path} if manifest.recipe is not None and path else {}
+        CodeImporter(image.code, origins).install()
+    if manifest.base == "recipe":
+        from tapdaemon.persist.make import recipe as recipes
 
-        given = upgrade.complete(application, fresh)
-        log.info(
-            "{subject} is of other versions; given were {given}", subject=subject, given=", ".join(given) or "nothing"
-        )
-    return application
+        try:
+            return recipes.follow(manifest, subject)
+        except recipes.MakerGoneError as error:
+            if image.graph is None:
+                raise
+            log.critical(
+                "{error}; the base is made from the graph that was saved with it, and its makers do not run",
+                error=str(error),
+            )
+    if image.graph is None:
+        raise UnloadableError(subject, "it has no base of its own", "run the file that it is a snapshot of")
+    from tapdaemon.persist.codec import styles
 
-
-def _is_of_other_versions(image: TapImage) -> bool:
-    """Whether a graph was saved under other versions than those that are installed here, and can be built anew."""
-    manifest = image.manifest
-    recipe = manifest.recipe
-    if manifest.keeps != "graph" or recipe is None or not (recipe.steps or recipe.python):
-        return False
-    recorded = dict(manifest.needs.distributions)
-    return any(recorded[name] != version for name, version in distributions.versions(recorded).items())
+    return loaded(styles.codec(manifest.style).decode(image.graph), subject)
 
 
-def _fresh(image: TapImage, subject: str) -> Any:
-    """The application of the tap's recipe, whose calls to the reactor are thrown away; None where it cannot be built.
+def loaded(payload: bytes, subject: str) -> Any:
+    """The application in a graph's pickle.  Runs code: the caller has checked who wrote it.
 
-    Then the graph has to do, as it is: most graphs do.
+    :raises UnloadableError, NoApplicationError: with the reason.
     """
-    from tapdaemon.persist.make import recipe as recipes
-    from tapdaemon.persist.rules import descriptions
+    from tapdaemon.persist.codec import unpickling
 
-    descriptions.watch()
     try:
-        with outside.thrown_away():
-            return recipes.build(image.manifest, subject)
+        (application,) = unpickling.load(payload, _missing)
     except TapError as error:
-        log.warn("{subject} is of other versions, and cannot be built anew: {error}", subject=subject, error=str(error))
-        return None
-
-
-def _built(manifest: Manifest, states: Any, subject: str) -> Any:
-    """An application that is built from its recipe at each start; its services get back what they keep."""
-    from tapdaemon.core import state
-    from tapdaemon.persist.make import recipe as recipes
-
-    application = recipes.build(manifest, subject)
-    lost = state.restore_states(application, states)
-    if lost:
+        error.within(subject)
+        raise
+    except FOREIGN as error:
         raise UnloadableError(
             subject,
-            f"it keeps the state of services that its recipe no longer makes: {', '.join(lost)}",
-            "make the base again as it was",
-        )
-    return application
+            f"loading its graph failed with {words(error)}",
+            "install the versions that wrote it (tapctl show names them), or make the tap again with mktap",
+        ) from error
+    return whole(application, subject)
 
 
-def without_graph(image: TapImage, forced: Iterable[str]) -> TapImage:
-    """The same tap, to be built from its recipe at each start.
-
-    :param forced: what makes the graph not enough, a line each.
-    """
-    style = image.manifest.style
-    manifest = image.manifest._replace(keeps="recipe", forced=tuple(forced))
-    return seal_members(manifest, dict(image.members) | {payload_name(style): styles.dump_states({}, style)})
+def _missing(module: str, name: str, error: BaseException) -> Any:
+    """A name of a graph that leads nowhere ends the loading."""
+    if isinstance(error, ModuleNotFoundError):
+        raise UnloadableError(
+            f"{module}.{name}",
+            f"no module {error.name}",
+            "install the distribution that has it, or put the module in the tap with mktap --include",
+        ) from error
+    if isinstance(error, AttributeError):
+        raise UnloadableError(
+            f"{module}.{name}",
+            f"it is gone from {module}",
+            "install a version that has it, or make the tap anew: mktap --rebuild TAP",
+        ) from error
+    raise UnloadableError(
+        f"{module}.{name}",
+        f"importing {module} failed with {words(error)}",
+        "the top level of a module, a .tac's too, runs at each start: move what fails into startService",
+    ) from error
 
 
 def whole(application: Any, subject: str) -> Any:
@@ -210,6 +219,91 @@ def whole(application: Any, subject: str) -> Any:
     return application
 
 
+def load(image: TapImage, subject: str) -> Any:
+    """The application of a tap: its base, and its change set where it is a snapshot.
+
+    Runs code: the caller has checked who wrote it.
+
+    :raises TapError: with the reason.
+    """
+    from tapdaemon.persist.codec import styles
+    from tapdaemon.persist.state import applying
+    from tapdaemon.persist.state.baseline import Baseline
+
+    application = base(image, subject)
+    if image.changes is not None:
+        payload = styles.codec(image.manifest.style).decode_changes(image.changes)
+        with within(subject):
+            applying.apply(payload, application, Baseline(application, own_modules(image)))
+    return application
+
+
+def own_modules(image: TapImage) -> tuple[str, ...]:
+    """The application's own modules, those that travel in its tap, as far as they are imported."""
+    names = {
+        path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for path in image.code
+        if path.endswith(".py")
+    }
+    return tuple(sorted(name for name in names if name in sys.modules))
+
+
+# ---- a snapshot
+
+
+def prepare() -> None:
+    """Import what `snapshot` needs: later the files on disk may be those of a newer version."""
+    from tapdaemon.core import distributions
+    from tapdaemon.persist.codec import styles
+    from tapdaemon.persist.make import provenance
+    from tapdaemon.persist.state import saving
+
+    del distributions, styles, provenance, saving
+
+
+def snapshot(
+    application: Any,
+    base: TapImage | None,
+    content: str,
+    changes: Any,
+    *,
+    generation: int,
+    reason: str = "shutdown",
+) -> TapImage:
+    """The snapshot of an application that was made from `base`: that base, with a change set.
+
+    Process, needs and recipe are the base's, for they are what the administrator declared; the tree is what it has
+    become.
+
+    :param base: None for a file that Twisted itself wrote.
+    :param content: of the base, see `Manifest.content`.
+    :param changes: a `tapdaemon.persist.state.saving.ChangeSet`.
+    """
+    from tapdaemon.core import distributions, tree
+    from tapdaemon.persist.codec import styles
+    from tapdaemon.persist.make import provenance
+
+    lineage = Lineage(reason, base=content, generation=generation, time=int(time.time()), writer=WRITER)
+    services = tree.outline(application)
+    if base is None:
+        manifest = Manifest(Process(services[0].path), base="file")
+        members: dict[str, bytes] = {}
+    else:
+        manifest, members = base.manifest, dict(base.members)
+        members.pop(changes_name(manifest.style), None)
+    # What was added may be of modules that the base did not know.
+    listed = tuple(sorted({*manifest.needs.modules, *provenance.top_level(changes.modules)}))
+    recorded = dict(manifest.needs.distributions)
+    here = recorded | distributions.versions(recorded)
+    declared = manifest.needs._replace(modules=listed, distributions=tuple(sorted(here.items())))
+    members[changes_name(manifest.style)] = styles.codec(manifest.style).encode_changes(changes.payload)
+    return seal_members(
+        manifest._replace(needs=declared, services=services, lineage=lineage, left_out=changes.left_out), members
+    )
+
+
 def collect_code(paths: Iterable[str]) -> dict[str, bytes]:
     """The files below the given modules and packages, by their place in code/."""
+    from tapdaemon.persist.make import provenance
+
     return {place: data for path in paths for place, data in provenance.files(path)}

@@ -120,10 +120,10 @@ def clear(manifest: Manifest) -> Manifest:
     return Manifest(
         process=manifest.process,
         style=manifest.style,
-        keeps=manifest.keeps,
         needs=needs._replace(
             listen=tuple(one._replace(service="") for one in needs.listen),
             modules=(),
+            environment=(),
             distributions=tuple(sorted({**dict(needs.distributions), "cryptography": version("cryptography")}.items())),
         ),
         lineage=Lineage(lineage.reason, generation=lineage.generation, time=lineage.time, writer=lineage.writer),

@@ -10,19 +10,21 @@ import copyreg
 import io
 import os
 import pickle
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from twisted.application import service
 from twisted.persisted import sob
 
 from tapdaemon.core.application import Application
-from tapdaemon.errors import FOREIGN, UnknownUserError, UnloadableError, UnsavableError, within, words
-from tapdaemon.persist import explain, images
-from tapdaemon.persist.codec import pickling, styles
-from tapdaemon.persist.make import outside
-from tapdaemon.persist.make.child import Child
+from tapdaemon.errors import FOREIGN, UnknownUserError, UnloadableError, UnsavableError, words
+from tapdaemon.persist import images
+from tapdaemon.persist.codec import pickling
+from tapdaemon.persist.state import kinds, saving
 from tapdaemon.tapfile import comparison, symbols
 from tapdaemon.tapfile.kinds import STOCK_PICKLE, STOCK_SOURCE
 
@@ -38,9 +40,7 @@ def load(data: bytes, kind: str, subject: str) -> Any:
     """
     if kind == STOCK_SOURCE:
         return images.whole(_unjelly(data, subject), subject)
-    with within(subject):
-        application = pickling.loads(data)
-    return images.whole(application, subject)
+    return images.loaded(data, subject)
 
 
 def _unjelly(data: bytes, subject: str) -> Any:
@@ -52,49 +52,42 @@ def _unjelly(data: bytes, subject: str) -> Any:
         raise UnloadableError(subject, f"loading it failed with {words(error)}", "write it again with sob") from error
 
 
-class Proof(Child):
-    """A process where Twisted alone loads what was written for it.  Fork it before anything of a tap is loaded."""
-
-    def __init__(self) -> None:
-        super().__init__(_reload)
-
-    def of(self, data: bytes, kind: str) -> tuple[bytes, str]:
-        """The payload that we would save of what Twisted loads; or why it cannot load it."""
-        answer = self.ask(pickle.dumps((data, kind)))
-        payload, failure = pickle.loads(answer) if answer else (b"", "the process that loaded it ended without a word")  # noqa: S301 - our own child wrote it
-        return payload, failure
+def proven(data: bytes, kind: str) -> tuple[bytes, str]:
+    """The graph that we would save of what Twisted alone loads, in a process of its own; or why it cannot load it."""
+    command = [sys.executable, "-c", "from tapdaemon.persist.stock import main; main()", kind]
+    done = subprocess.run(command, input=data, capture_output=True, check=False)  # noqa: S603 - ourselves again
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    return (done.stdout, "") if done.returncode == 0 else (b"", lines[-1] if lines else f"status {done.returncode}")
 
 
-def _reload(asked: bytes) -> bytes:
-    data, kind = pickle.loads(asked)  # noqa: S301 - our own parent wrote it
+def main() -> None:
+    """In the process of its own: loads what is on standard input as Twisted does."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "application")
         with open(path, "wb") as file:
-            file.write(data)
+            file.write(sys.stdin.buffer.read())
         try:
-            told = styles.dump(service.loadApplication(path, STYLES[kind]), "pickle")[0], ""
+            application = service.loadApplication(path, STYLES[sys.argv[1]])
         except FOREIGN as error:
-            told = b"", words(error)
-    return pickle.dumps(told)
+            sys.exit(words(error))
+        sys.stdout.buffer.write(pickling.dump([application]).payload)
 
 
-def dump(application: Any, kind: str, proof: Proof) -> bytes:
+def dump(application: Any, kind: str) -> bytes:
     """A file that `twistd -f` (a pickle) or `twistd -s` (source) runs.
 
     :raises UnsavableError: with every object that stock sob cannot hold, or what it would lose.
     """
     name = str(service.IService(application).name or "application")
     subject = f"application {name}"
-    if getattr(application, outside.CALLS, None):
-        raise UnsavableError(subject, [f"{name}: calls that it handed to the reactor when it was made; stock has none"])
     ours = _twisteds(application, name)
     persistent: Any = sob.IPersistable(ours)
     persistent.setStyle(STYLES[kind])
     data = _written(ours, kind, subject)
-    payload, failure = proof.of(data, kind)
+    payload, failure = proven(data, kind)
     if failure:
         raise UnsavableError(subject, [f"{name}: saved, but Twisted cannot load it again: {failure}"])
-    lost = comparison.differences(symbols.read(styles.dump(ours, "pickle")[0]), symbols.read(payload))
+    lost = comparison.differences(symbols.read(pickling.dump([ours]).payload), symbols.read(payload))
     lines = [f"{one.way}: {comparison.change(one)}" for one in lost]
     if lines:
         raise UnsavableError(subject, lines)
@@ -106,9 +99,26 @@ def _written(application: Any, kind: str, subject: str) -> bytes:
         return _WRITERS[kind](application)
     except Exception as error:
         name = subject.removeprefix("application ")
-        found = explain.unsavable(application, explain.stock_reduction)
-        lines = [line.removesuffix(f"; {explain.DEFAULT_REMEDY}") for line in found]
+        lines = list(_unsavable(application))
         raise UnsavableError(subject, lines or [f"{name}: {words(error)}"]) from error
+
+
+def _unsavable(application: Any) -> Iterator[str]:
+    """Every object that a pickle without rules cannot hold."""
+    for place, value in saving.every(application):
+        try:
+            _reduced(value)
+        except FOREIGN as error:
+            yield str(saving.line(place, value, words(error)))
+
+
+def _reduced(value: Any) -> None:
+    """Ask what a pickle without rules asks of an object, in the protocol that `twisted.persisted.sob` writes."""
+    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+        pickle.dumps(value, 2)
+    elif type(value) not in kinds.ATOMS and type(value) not in (tuple, list, dict, set, frozenset):
+        registered = copyreg.dispatch_table.get(type(value))
+        (registered or (lambda one: one.__reduce_ex__(2)))(value)
 
 
 def _source(application: Any) -> bytes:

@@ -136,6 +136,7 @@ class Listening:
                 connected.setblocking(False)
                 made = self._reactor.adoptStreamConnection(connected.fileno(), connected.family, port.factory)
                 if made is not None:
+                    made.socket.setblocking(False)  # the same as with ports
                     self.connections[made] = port
 
     # ---- in the place of the reactor's methods
@@ -186,6 +187,7 @@ class Listening:
         else:
             with held.socket as passed:
                 made = self._reactor.adoptDatagramPort(passed.fileno(), passed.family, protocol, maxPacketSize)
+            made.socket.setblocking(False)  # socket.setdefaulttimeout of the application's changed that
         if port:
             self.datagrams.add(made)
             self._gate(made)
@@ -199,6 +201,7 @@ class Listening:
                 held.socket.detach()  # whoever adopts it closes this one
                 break
         port = adopt_unix(self._reactor, fd, factory) if family == socket.AF_UNIX else original(fd, family, factory)
+        port.socket.setblocking(False)  # the same as with datagrams
         self.adopted.add(port)
         return self._watch(port, own=True)
 

@@ -47,6 +47,7 @@ class Channel:
     """
 
     def __init__(self, end: socket.socket) -> None:
+        end.settimeout(None)  # whatever socket.setdefaulttimeout of the application says
         self._end = end
 
     @classmethod

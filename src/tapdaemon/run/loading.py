@@ -1,6 +1,6 @@
-"""The application of a run, from its base or the snapshot that goes on from it, and its next snapshot."""
+"""The application of a run: its base, made, with the changes of its newest snapshot; and its next snapshot."""
 
-from __future__ import annotations
+# No annotations from __future__: a named tuple compiles each that is text, and a start would pay for it.
 
 import os
 import sys
@@ -9,30 +9,48 @@ from typing import Any, NamedTuple
 
 from twisted.logger import Logger
 
-from tapdaemon.errors import TapError, UnloadableError
+from tapdaemon.errors import TapError, within
 from tapdaemon.persist import images
-from tapdaemon.persist.make import outside
-from tapdaemon.persist.rules import descriptions
+from tapdaemon.persist.state.baseline import Baseline
 from tapdaemon.run.options import Options
 from tapdaemon.run.predecessor import Precursor
 from tapdaemon.run.privileges import regained
-from tapdaemon.run.snapshots import Resumed, Snapshots
+from tapdaemon.run.snapshots import Snapshots
 from tapdaemon.run.source import Source, resumable
 from tapdaemon.run.surroundings import Surroundings
+from tapdaemon.tapfile.container import TapImage
+from tapdaemon.tapfile.manifest import TOP, LeftOut
 
 log = Logger("tapd")
+
+
+class State(NamedTuple):
+    """What is kept of a running application, at the moments that matter; see `tapdaemon.persist.state.four`.
+
+    :param ready: the start is over.
+    :param last: the services are about to be told to stop.
+    :param save: writes a snapshot and returns its path; told whether the application goes on.
+    :param trial: tells what a snapshot would not keep, some time later; told the reactor.
+    """
+
+    ready: Callable[[], None]
+    last: Callable[[], None]
+    save: Callable[[bool], str]
+    trial: Callable[[Any], None]
 
 
 class Loaded(NamedTuple):
     """An application on its way to run.
 
-    :param save: writes its next snapshot and returns its path; None where none is wanted.
+    :param state: None where nothing is kept.
     :param settle: moves aside what was passed over, when this process is the one that counts.
+    :param missed: what a check tells of the snapshot: passed over, or left out when it was written.
     """
 
     application: Any
-    save: Callable[[], str] | None = None
+    state: State | None = None
     settle: Callable[[], None] = lambda: None
+    missed: tuple[str, ...] = ()
 
 
 def load(
@@ -42,58 +60,94 @@ def load(
     precursor: Precursor,
     take: Callable[[list[tuple[int, str]]], None],
 ) -> Loaded:
-    """The application, from its snapshot or its base.
+    """The application, from its base and its newest snapshot.
 
     Runs code of the tap, so privileges have been dropped.
 
-    :param take: told the sockets that a predecessor hands over, before the application is loaded for good.
-    :raises TapError: as the source, the snapshots and the payload have it.
+    :param take: told the sockets that a predecessor hands over, before changes are applied.
+    :raises TapError: as the source, the snapshots and the objects have it.
     """
-    state = options.state_dir or here.state or os.getcwd()
-    if not resumable(source):
-        descriptions.watch()  # before the file imports serverFromString by name
-        log.info("made from {path}, whose state is not kept (-y implies -o)", path=source.path)
-        application = source.load()
-        _wait(precursor, take)
-        return Loaded(application)
-    # The base beforehand: importing what it needs is the slow part, and the old process serves meanwhile.
-    prepared = source.load() if precursor.is_there else None
-    _wait(precursor, take)
+    image = source.image()
     # The real uid: with --euid root can be had back, and then only what root wrote may be obeyed.
     store = Snapshots(
-        os.path.abspath(state),
+        os.path.abspath(options.state_dir or here.state or os.getcwd()),
         source.name,
         os.getuid(),
         lambda text: log.warn("{text}", text=text),
-        patient=precursor.is_there,
+        patient=precursor.is_there or options.check,
         unsealed=source.unsealed,
     )
+    if resumable(source) and not options.no_save:
+        with regained():
+            store.check_writable()  # before code of the tap runs, which may fail for the same reason
+    if precursor.is_there:
+        from tapdaemon.persist.rules import descriptions
+
+        descriptions.watch()  # a systemd: endpoint is parsed when the sockets are there
+    # The base beforehand: it is the slow part, and in a reload the old process serves meanwhile.  One whose making
+    # itself listens needs the sockets first.
+    if image is not None and any(one.service == TOP for one in image.manifest.needs.listen):
+        _wait(precursor, take)
+    application = source.load()
+    if not resumable(source):
+        log.info("made from {path}, whose state is not kept (-y implies -o)", path=source.path)
+        _wait(precursor, take)
+        return Loaded(application)
+    forgets = image.manifest.forgets if image is not None else ()
+    baseline = Baseline(application, images.own_modules(image) if image is not None else (), forgets)
+    _wait(precursor, take)
     with regained():
-        if not options.no_save:
-            store.check_writable()
         resumed = None if options.fresh else store.resume(source.base(), source.path)
-    if resumed is not None:
-        application = _resume(resumed, source)
-        log.info("resumed {path}, generation {number}", path=resumed.path, number=resumed.generation)
-    else:
-        application = prepared if prepared is not None else source.load()
+    if resumed is not None and image is not None and resumed.generation <= image.manifest.lineage.generation:
+        resumed = None  # the tap is a snapshot itself, and the newer one
+    changed = resumed.image if resumed is not None else image
+    if resumed is None:
         why = "--fresh" if options.fresh else f"no snapshot of it in {store.folder}"
-        log.info("loaded {path}: {why}", path=source.path, why=why)
-    watch_endpoints()
-    _replay(application)
-    save = None
+        log.info("made {path}: {why}", path=source.path, why=why)
+    if changed is not None and changed.changes is not None and not options.fresh:
+        path = resumed.path if resumed is not None else source.path
+        is_same = changed.manifest.lineage.base in ("", source.base().content)
+        lost = _apply(changed, path, application, baseline, is_same=is_same)
+        log.info("resumed {path}, generation {number}", path=path, number=changed.manifest.lineage.generation)
+        if lost and resumed is not None:
+            store.keep(resumed.path, "partly-resumed")
+    state = None
     if not options.no_save:
-        save = Saver(application, source, store, resumed.generation if resumed is not None else 0)
-    return Loaded(application, save, store.settle)
+        with regained():
+            latest = store.generation() if options.fresh else 0
+        known = changed.manifest.lineage.generation if changed is not None else 0
+        saver = Saver(application, source, store, baseline, max(known, latest, resumed.generation if resumed else 0))
+        state = State(baseline.take_ready, baseline.take_last, saver.save, saver.trial)
+    has_resumed = changed is not None and changed.changes is not None and not options.fresh
+    left_out = changed.manifest.left_out if changed is not None and has_resumed else ()
+    missed = (*store.passed_over(), *(f"not kept: {one}" for one in left_out))
+    return Loaded(application, state, store.settle, missed)
 
 
-def _replay(application: Any) -> None:
-    from twisted.internet import reactor
+def _apply(image: TapImage, path: str, application: Any, baseline: Baseline, *, is_same: bool) -> list[str]:
+    """Put a change set onto the base; says what of it has no place any more.
 
-    outside.replay(application, reactor)
+    :raises TapError: it cannot be read.
+    """
+    from tapdaemon.persist.codec import styles
+    from tapdaemon.persist.state import applying
+
+    assert image.changes is not None
+    try:
+        with within(path):
+            payload = styles.codec(image.manifest.style).decode_changes(image.changes)
+            applied = applying.apply(payload, application, baseline, is_same=is_same)
+    except TapError as error:
+        if "--fresh" not in error.remedy:
+            error.remedy = f"{error.remedy}; or start from the base with --fresh, which keeps the snapshot"
+        raise
+    for line in applied.lost:
+        log.warn("{path}: not resumed: {line}", path=path, line=line)
+    return applied.lost
 
 
 def _wait(precursor: Precursor, take: Callable[[list[tuple[int, str]]], None]) -> None:
+    """Take the sockets of a predecessor, once."""
     passed = precursor.wait_for_sockets()
     if passed is not None:
         take(passed)
@@ -105,52 +159,51 @@ class Saver:
     :param generation: of the snapshot that it came from, or 0.
     """
 
-    def __init__(self, application: Any, source: Source, store: Snapshots, generation: int) -> None:
+    def __init__(self, application: Any, source: Source, store: Snapshots, baseline: Baseline, generation: int) -> None:
         self._application = application
         self._source = source
         self._store = store
+        self._baseline = baseline
         self._generation = generation
+        self._told: set[LeftOut] = set()
 
-    def __call__(self) -> str:
+    def save(self, is_running: bool) -> str:
         """Write one.  Returns its path."""
-        source = self._source
-        image = images.snapshot(self._application, source.image(), source.base().content, self._generation + 1)
+        from tapdaemon.persist.state import saving
+
+        source, baseline = self._source, self._baseline
+        if not is_running:
+            baseline.take_stopped()
+        changes = saving.save(baseline, is_running=is_running)
+        self._tell(changes.left_out)
+        image = images.snapshot(
+            self._application,
+            source.image(),
+            source.base().content,
+            changes,
+            generation=self._generation + 1,
+            reason="reload" if is_running else "shutdown",
+        )
         sealed = source.sealed(image)
         with regained():
             path = self._store.write(sealed)
         self._generation += 1
         return path
 
+    def trial(self, reactor: Any) -> None:
+        """Say what a snapshot would not keep, while it can still be mended; the application goes on meanwhile."""
+        from tapdaemon.persist.state import saving
+        from tapdaemon.run.trial import Trial
 
-def _resume(resumed: Resumed, source: Source) -> Any:
-    """Load a snapshot, and put on it what a base made with --keep-state declares anew."""
-    fresh = source.load() if _is_moved(resumed, source) else None
-    try:
-        application = images.load(resumed.image, resumed.path)
-    except TapError as error:
-        error.remedy = f"{error.remedy}; or start from the base with --fresh, which keeps the snapshot"
-        raise
-    base = source.image()
-    if fresh is not None and base is not None:
-        from tapdaemon.persist import redeclare  # needed once, after the base was declared anew
+        images.prepare()
+        Trial(reactor, lambda: saving.trial(self._baseline), self._tell)
 
-        missing = redeclare.apply(base.manifest.lineage.moved, fresh, application)
-        if missing:
-            raise UnloadableError(
-                resumed.path,
-                "it no longer has what the base declares anew: " + ", ".join(missing),
-                "start from the base with --fresh, which keeps the snapshot",
-            )
-    return application
-
-
-def _is_moved(resumed: Resumed, source: Source) -> bool:
-    base = source.image()
-    return bool(
-        base is not None
-        and base.manifest.lineage.moved
-        and resumed.image.manifest.lineage.base != source.base().content
-    )
+    def _tell(self, left_out: tuple[LeftOut, ...]) -> None:
+        """Once for each place."""
+        for one in left_out:
+            if one not in self._told:
+                self._told.add(one)
+                log.warn("not kept: {line}", line=str(one))
 
 
 def watch_endpoints() -> None:
@@ -159,4 +212,6 @@ def watch_endpoints() -> None:
     Before READY only where the application has endpoints at all: importing them takes its time.
     """
     if "twisted.internet.endpoints" in sys.modules:
+        from tapdaemon.persist.rules import descriptions
+
         descriptions.watch()

@@ -1,6 +1,6 @@
 """What a run was asked for, as a value; it parses no command line."""
 
-from __future__ import annotations
+# No annotations from __future__: a named tuple compiles each that is text, and a start would pay for it.
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -38,6 +38,7 @@ class Options(NamedTuple):
     spew: bool = False
     state_dir: str | None = None
     fresh: bool = False
+    check: bool = False
     drain_timeout: float = 10.0
     keepalive_grace: float = 1.0
     start_timeout: float = 60.0

@@ -58,6 +58,7 @@ class Predecessor:
         os.set_inheritable(fd, False)
         self._channel: Channel | None = Channel(socket.socket(fileno=fd))
         self._main: Callable[[Connections], None] | None = None
+        self._has_sockets = False
 
     def leave_parent(self) -> None:
         """Fork, and go on in the child, whose parent is PID 1: systemd supervises only what it can wait for."""
@@ -66,12 +67,17 @@ class Predecessor:
         assert self._channel is not None
         self._channel.send(Say.HELLO, pid=os.getpid())
 
-    def wait_for_sockets(self) -> list[tuple[int, str]]:
+    def wait_for_sockets(self) -> list[tuple[int, str]] | None:
         """Tell that the slow work is done, and wait until the old process has handed its state and its sockets over.
+
+        Asked again, it answers None: they were taken already.
 
         :raises StartError: it goes on by itself.
         """
         assert self._channel is not None
+        if self._has_sockets:
+            return None
+        self._has_sockets = True
         self._channel.send(Say.PREPARED)
         message = self._channel.receive()
         if message is None or message.say is not Say.GO:

@@ -3,7 +3,7 @@
 Nothing of a tap runs as root unless its manifest, or the caller, names root.
 """
 
-from __future__ import annotations
+# No annotations from __future__: a named tuple compiles each that is text, and a start would pay for it.
 
 import contextlib
 import os

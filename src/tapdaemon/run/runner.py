@@ -7,7 +7,8 @@ a failed start and an application that calls reactor.stop() itself end the same 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -30,9 +31,14 @@ from tapdaemon.run.phases import ANNOUNCEMENTS, Event, Phase, after
 from tapdaemon.run.predecessor import Precursor
 
 if TYPE_CHECKING:
+    from tapdaemon.run.loading import State
     from tapdaemon.run.successor import Reload
 
 log = Logger("tapd")
+
+
+TRIAL_DELAY = 2.0
+"""Seconds after READY until it is tried what can be kept: what a start does late is there by then."""
 
 
 class Limits(NamedTuple):
@@ -47,14 +53,14 @@ class Limits(NamedTuple):
 class Hooks(NamedTuple):
     """What the rest of the house does for a running application.
 
-    :param save: writes the snapshot and returns its path; None saves nothing.
+    :param state: what is kept of it; None keeps nothing.
     :param ready: told once, when the application is.
     :param reopen: opens the log file anew.
     :param reload: begins a reload and tells its outcome; None where there can be none.
     :param caller: whoever asked for that reload, to be told its verdict.
     """
 
-    save: Callable[[], str] | None
+    state: State | None
     ready: Callable[[], None]
     reopen: Callable[[], None]
     reload: Callable[[Callable[[TapError | None], None]], Reload] | None
@@ -89,7 +95,9 @@ class Runner:
         self._limits = limits
         self._precursor = precursor
         self._hooks = hooks
-        self._save = hooks.save
+        self._state = hooks.state
+        self._has_last = False
+        self._retake: Callable[[], signals.Taken]
         self._reload: Reload | None = None
         self._watchdog = watchdog
         self._hangup_stops = hangup_stops
@@ -116,7 +124,10 @@ class Runner:
         self._handle_signals()
         self._go(Event.LOADED, services=f"{self._services} services")
         patience = self._reactor.callLater(self._limits.start, self._timed_out)
-        started = self._starter.start()
+        with _later_when_running(self._reactor) as calls:
+            started = self._starter.start()
+        for call in calls:
+            call()
         started.addBoth(_cancelling(patience))
         started.addCallbacks(self._started, self._start_failed)
         started.addErrback(self._ready_failed)
@@ -156,7 +167,16 @@ class Runner:
         if self._watchdog is not None:
             # From the reactor itself: a thread would hide a stuck one.
             LoopingCall(self._notifier.ping).start(self._watchdog / 2)
+        self._retake_signals()
         self._hooks.ready()
+        if self._state is not None:
+            # After the calls that services made for at once: what they do is still the start.
+            self._reactor.callLater(0, self._reactor.callLater, 0, self._state.ready)
+            self._reactor.callLater(TRIAL_DELAY, self._try_to_save)
+
+    def _try_to_save(self) -> None:
+        if self.phase is Phase.READY and self._reload is None and self._state is not None:
+            self._state.trial(self._reactor)
 
     def _addresses(self) -> list[str]:
         return sorted({address(port.getHost()) for port in self._listening.ports})
@@ -184,7 +204,28 @@ class Runner:
     def _handle_signals(self) -> None:
         hangup = self._begin_reload if self._hooks.reload is not None else self._reopen_log
         hangup = self._stop if self._hangup_stops else hangup
-        signals.handle(self._reactor, stop=self._stop, hangup=hangup, reopen=self._reopen_log)
+        self._retake = signals.handle(
+            self._reactor,
+            stop=self._stop,
+            hangup=hangup,
+            reopen=self._reopen_log,
+            is_ours=self._hooks.reload is not None,
+        )
+
+    def _retake_signals(self) -> None:
+        """What the application's start has set: a reload stays ours, and its own stop begins with the last moment."""
+        taken = self._retake()
+        if taken.hangup:
+            log.warn("SIGHUP is a reload of tapd's here; the application's own handler of it is not called")
+        for number in taken.stops:
+            log.info("the application handles {name} itself", name=number.name)
+            signals.before(number, self._take_last)
+
+    def _take_last(self) -> None:
+        """The moment before services are told to stop, once."""
+        if self._state is not None and not self._has_last:
+            self._has_last = True
+            self._state.last()
 
     def _reopen_log(self, name: str) -> None:
         self._hooks.reopen()
@@ -231,7 +272,7 @@ class Runner:
             log.error("not reloaded, and nothing has changed: {error}", error=str(error))
             self._notifier.status(f"Serving {', '.join(self._addresses())}; the last reload failed: {error}")
             return
-        self._save = None  # the state is the successor's
+        self._state = None  # it is the successor's
         self._end()
 
     # ---- stopping
@@ -254,6 +295,7 @@ class Runner:
         if cut:
             log.warn("{cut} connections still in flight are cut", cut=cut)
         self._go(Event.DRAINED, services=f"{self._services} services")
+        self._take_last()
         return self._stop_tree().addCallback(lambda _: self._stopped(was_ready=True))
 
     def _stop_tree(self) -> Deferred[None]:
@@ -263,9 +305,9 @@ class Runner:
         if self.phase is not Phase.STOPPING:
             return
         self._go(Event.STOPPED, snapshot="the snapshot")
-        if was_ready and self._save is not None:
+        if was_ready and self._state is not None:
             with extended(self._notifier):
-                log.info("saved {path}", path=self._save())
+                log.info("saved {path}", path=self._state.save(False))
         self._go(Event.SAVED)
 
     def _stop_failed(self, failure: Failure) -> None:
@@ -282,6 +324,25 @@ class Runner:
             self._notifier.ready(status)
         else:
             self._notifier.status(status)
+
+
+@contextlib.contextmanager
+def _later_when_running(reactor: Any) -> Iterator[list[Callable[[], Any]]]:
+    """While open, callWhenRunning waits, as it does under twistd, which starts services before its reactor runs."""
+    calls: list[Callable[[], Any]] = []
+    own = vars(reactor).get("callWhenRunning")
+
+    def wait(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> None:
+        calls.append(partial(function, *arguments, **keywords))
+
+    reactor.callWhenRunning = wait
+    try:
+        yield calls
+    finally:
+        if own is None:
+            del reactor.callWhenRunning
+        else:
+            reactor.callWhenRunning = own
 
 
 def _report_stop(path: str, what: object) -> None:

@@ -1,40 +1,50 @@
 """Which file a start goes on from, and where a stop leaves its snapshot; it loads no application.
 
 The law: only a cut or altered snapshot is passed over for an older one.  One that verifies is the one, or ends the
-start when it cannot be loaded.  What is passed over or belongs to another base is moved aside, never rotated out.
-Three generations are kept.
+start when it cannot be loaded.  What is passed over or belongs to another application is moved aside, under a name that
+says why, never rotated out.  Three generations are kept, and the newest ten of what was set aside.
 """
 
-from __future__ import annotations
+# No annotations from __future__: a named tuple compiles each that is text, and a start would pay for it.
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from tapdaemon.errors import CannotCreateError, TapDamagedError, os_reason
+from tapdaemon.errors import CannotCreateError, TapDamagedError, TapError, os_reason
 from tapdaemon.tapfile.container import TapFile, TapImage, encode
 from tapdaemon.tapfile.folders import SUFFIX
-from tapdaemon.tapfile.manifest import Manifest
+from tapdaemon.tapfile.manifest import Manifest, is_same_application
 from tapdaemon.tapfile.whole import cannot_write, discard, sync_folder, write_beside
 
 GENERATIONS = 3
+ASIDE = ("other-application", "partly-resumed", "damaged")
+"""What a name of a snapshot that was set aside says of it."""
+ASIDE_MAX = 10
 Say = Callable[[str], None]
 
 
 class Base(NamedTuple):
     """What identifies the tap that was asked for.
 
-    :param content: see `Manifest.content`.
-    :param keeps: contents whose snapshots it goes on from as well.
+    :param manifest: None of a file that Twisted itself wrote.
+    :param content: see `Manifest.content`; of such a file its digest.
     """
 
+    manifest: Manifest | None
     content: str
-    keeps: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, manifest: Manifest) -> Base:
-        return cls(manifest.content, manifest.lineage.keeps)
+    def of(cls, manifest: Manifest) -> "Base":
+        return cls(manifest, manifest.content)
+
+    def takes(self, snapshot: Manifest) -> bool:
+        """Whether a snapshot is of this application, as it is or as it was."""
+        if self.manifest is None or snapshot.base == "file":
+            return self.manifest is None and snapshot.base == "file"
+        return is_same_application(self.manifest, snapshot)
 
 
 class Resumed(NamedTuple):
@@ -71,7 +81,10 @@ class Snapshots:
     ) -> None:
         self._patient = patient
         self._unsealed = unsealed
-        self._unmoved: list[tuple[str, str]] = []
+        self._unmoved: list[tuple[str, str, str]] = []
+        self._unkept: list[tuple[str, str]] = []
+        words = "|".join(ASIDE)
+        self._aside = re.compile(rf"{re.escape(name)}-shutdown\.(?:{words})-\d+{re.escape(SUFFIX)}\Z")
         self._stem = os.path.join(folder, f"{name}-shutdown")
         self.folder = folder
         self._uid = uid
@@ -103,7 +116,7 @@ class Snapshots:
         )
 
     def resume(self, base: Base, own: str) -> Resumed | None:
-        """The newest whole snapshot of this base, or None for a start from the base itself.
+        """The newest whole snapshot of this application, or None for a start from the base itself.
 
         :param own: the path of the base, which may be a snapshot in this very folder: it stays where it is.
         :raises TapError: a snapshot that is not trusted, of a schema that this version does not know, or sealed with
@@ -117,12 +130,19 @@ class Snapshots:
             try:
                 with TapFile(path, self._uid) as tap:
                     image = self._unsealed(tap.image(), path)
-                if image.manifest.lineage.base in (base.content, *base.keeps):
+                if base.takes(image.manifest):
                     return Resumed(path, image)
-                self._move_aside(path, "it belongs to another base")
+                self._move_aside(path, "other-application", "it is of another application of this name")
             except TapDamagedError as error:
-                self._move_aside(path, error.reason)
+                self._move_aside(path, "damaged", error.reason)
         return None
+
+    def generation(self) -> int:
+        """The generation of the newest whole snapshot that is there, of whatever base; 0 if none is."""
+        for path in self._paths():
+            with suppress(TapError), TapFile(path, self._uid) as tap:
+                return tap.manifest.lineage.generation
+        return 0
 
     def _remove_unfinished(self) -> None:
         """Remove what a process that was killed while it saved left beside the snapshots."""
@@ -132,20 +152,26 @@ class Snapshots:
                 if name.startswith(prefix) and name.endswith(".tmp"):
                     discard(os.path.join(self.folder, name))
 
+    def passed_over(self) -> list[str]:
+        """What `settle` would move aside, a line each."""
+        return [f"{path} is not resumed: {reason}" for path, _, reason in self._unmoved]
+
     def settle(self) -> None:
         """Move aside what was only passed over so far."""
         self._patient = False
         unmoved, self._unmoved = self._unmoved, []
-        for path, reason in unmoved:
-            self._move_aside(path, reason)
+        for path, word, reason in unmoved:
+            self._move_aside(path, word, reason)
+        kept, self._unkept = self._unkept, []
+        for path, word in kept:
+            self.keep(path, word)
 
-    def _move_aside(self, path: str, reason: str) -> None:
+    def _move_aside(self, path: str, word: str, reason: str) -> None:
+        """Put a snapshot under a name that says why it is not resumed."""
         if self._patient:
-            self._unmoved.append((path, reason))
+            self._unmoved.append((path, word, reason))
             return
-        number = 1
-        while os.path.lexists(aside := f"{self._stem}.aside-{number}{SUFFIX}"):
-            number += 1
+        aside = self._free(word)
         try:
             os.rename(path, aside)
         except OSError as error:
@@ -153,6 +179,34 @@ class Snapshots:
                 path, f"cannot be moved aside: {os_reason(error)}", "move it away by hand"
             ) from error
         self._say(f"passed over {path}: {reason}; moved to {aside}")
+        self._prune()
+
+    def keep(self, path: str, word: str) -> None:
+        """Keep a copy of a snapshot under a name that says why: it was not resumed as a whole."""
+        if self._patient:
+            self._unkept.append((path, word))
+            return
+        aside = self._free(word)
+        try:
+            with open(path, "rb") as file:
+                os.rename(write_beside(aside, file.read()), aside)
+        except OSError as error:
+            raise CannotCreateError(aside, f"cannot be written: {os_reason(error)}", "make room for it") from error
+        self._say(f"{path} was not resumed as a whole; a copy is kept as {aside}")
+        self._prune()
+
+    def _free(self, word: str) -> str:
+        number = 1
+        while os.path.lexists(aside := f"{self._stem}.{word}-{number}{SUFFIX}"):
+            number += 1
+        return aside
+
+    def _prune(self) -> None:
+        """Of what was set aside the newest `ASIDE_MAX` stay."""
+        found = [os.path.join(self.folder, name) for name in os.listdir(self.folder) if self._aside.match(name)]
+        for path in sorted(found, key=lambda one: os.stat(one).st_mtime)[:-ASIDE_MAX]:
+            os.unlink(path)
+            self._say(f"removed {path}: of what was set aside the newest {ASIDE_MAX} are kept")
 
     def write(self, image: TapImage) -> str:
         """Leave a snapshot; the one before becomes NAME-shutdown.1.tap.  Returns its path.
@@ -168,7 +222,7 @@ class Snapshots:
                 if os.path.lexists(newer):
                     os.rename(newer, older)
             if os.path.lexists(self.newest):
-                os.link(self.newest, paths[1])
+                os.rename(self.newest, paths[1])
             os.rename(temporary, self.newest)
             sync_folder(self.newest)
         except OSError as error:

@@ -5,6 +5,7 @@ What a socket is for is told by its address (getsockname(2)), never by its posit
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -88,6 +89,8 @@ def wanted(family: str, interface: str, port: int) -> Key:
         except OSError:
             return f"{family}6", interface, port  # no address: whoever binds it says so
         return f"{family}6", f"{host}{mark}{scope}", port
+    with contextlib.suppress(OSError):  # no address, so a name; asking for an address as for one imports IDNA
+        return f"{family}4", socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, interface)), port
     try:
         return f"{family}4", socket.gethostbyname(interface), port
     except OSError:

@@ -70,7 +70,7 @@ class TapSource(_Unsealed):
     def load(self) -> Any:
         from tapdaemon.persist import images
 
-        return images.load(self.image(), self.path)
+        return images.base(self.image(), self.path)
 
     def close(self) -> None:
         self._file.__exit__(None, None, None)
@@ -118,7 +118,7 @@ class RawSource(_Unsealed):
         return self._data
 
     def base(self) -> Base:
-        return Base(hashlib.sha256(self._bytes()).hexdigest())
+        return Base(None, hashlib.sha256(self._bytes()).hexdigest())
 
     def image(self) -> TapImage | None:
         return None
@@ -144,15 +144,15 @@ class PythonSource(_Unsealed):
             raise TapMissingError(path, "no such file", "look at the path given with -y")
 
     def base(self) -> Base:
-        return Base("")
+        return Base(None, "")
 
     def image(self) -> TapImage | None:
         return None
 
     def load(self) -> Any:
-        from tapdaemon.core.code import run_tac
+        from tapdaemon.core.code import install_tac, run_tac
 
-        return run_tac(self.path)[0]
+        return run_tac(self.path, install_tac(self.path)[0])
 
     def close(self) -> None:
         """Nothing is open."""
@@ -185,7 +185,7 @@ def settings(options: Options, here: Surroundings, uid: int) -> tuple[tuple[str,
     except TapError:
         return ()
     # A maker that looks for its pidfile before it starts (carbon's) must not find the one that is written for it.
-    early = ("pidfile",) if manifest.keeps == "recipe" else ()
+    early = ("pidfile",) if manifest.base == "recipe" else ()
     return tuple((name, text) for name, text in manifest.process.options if name not in early)
 
 

@@ -31,6 +31,7 @@ from tapdaemon.tapfile.manifest import Process
 
 if TYPE_CHECKING:
     from tapdaemon.run.adoption import Listening
+    from tapdaemon.run.loading import State
     from tapdaemon.run.logs import Log
     from tapdaemon.run.runner import Limits
     from tapdaemon.run.source import Source
@@ -147,7 +148,7 @@ def _live(options: Options, world: World, *, daemon: bool, folder: str) -> None:
 
     held = sockets.inherit(here.listen_fds)
     with contextlib.closing(find(options, here, os.geteuid(), world.typed)) as source:
-        identity = _identity(options, here, source)
+        identity = whom(options, here, source)
         if source.manifest is not None and identity is not None and os.geteuid() == 0 and identity.uid != 0:
             taken = {one.key for one in held}
             listens = [
@@ -156,7 +157,7 @@ def _live(options: Options, world: World, *, daemon: bool, folder: str) -> None:
                 if one.kind in sockets.ADOPTED_KINDS and (one.kind, one.path or one.host, one.port) not in taken
             ]
             held += sockets.bind(listens, identity)
-        _enter(options, folder)
+        enter(options, folder)
         become(identity)
         destination = _begin_log(options, here, source, daemon=daemon)
         if identity is None and os.geteuid() == 0:
@@ -172,7 +173,7 @@ def _live(options: Options, world: World, *, daemon: bool, folder: str) -> None:
             raise unforeseen(error) from error
 
 
-def _identity(options: Options, here: Surroundings, source: Source) -> Identity | None:
+def whom(options: Options, here: Surroundings, source: Source) -> Identity | None:
     """Who to become: the options' word, then the manifest's.
 
     Under systemd the unit has decided, unless it left us root.
@@ -186,7 +187,7 @@ def _identity(options: Options, here: Surroundings, source: Source) -> Identity 
     )
 
 
-def _enter(options: Options, folder: str) -> None:
+def enter(options: Options, folder: str) -> None:
     """Change root, umask and folder, in twistd's order."""
     try:
         if options.chroot is not None:
@@ -256,10 +257,10 @@ def _serve(options: Options, world: World, source: Source, held: list[Any], dest
         precursor=world.precursor,
         limits=limits,
         hooks=Hooks(
-            save=loaded.save,
+            state=loaded.state,
             ready=ready,
             reopen=destination.reopen,
-            reload=_reload(reactor, listening, world, loaded.save, limits) if here.systemd else None,
+            reload=_reload(reactor, listening, world, loaded.state, limits) if here.systemd else None,
             caller=lambda: Caller(source.name, os.environ),
         ),
         watchdog=here.watchdog,
@@ -271,7 +272,7 @@ def _serve(options: Options, world: World, source: Source, held: list[Any], dest
 
 
 def _reload(
-    reactor: Any, listening: Listening, world: World, save: Callable[[], str] | None, limits: Limits
+    reactor: Any, listening: Listening, world: World, state: State | None, limits: Limits
 ) -> Callable[[Callable[[TapError | None], None]], Reload]:
     """What a reload is here: this very command again, beside us."""
 
@@ -284,7 +285,7 @@ def _reload(
             world.notifier,
             command=[sys.executable, *sys.orig_argv[1:]],
             environ=os.environ | world.here.environ,
-            save=save,
+            save=None if state is None else lambda: state.save(True),
             limit=limits.start,
             done=done,
         )

@@ -6,7 +6,7 @@ The law: importing twisted.internet.endpoints consumes LISTEN_*, and LISTEN_PID 
 our own pid, so `take` runs first.  It also strips from the environment what children must not inherit.
 """
 
-from __future__ import annotations
+# No annotations from __future__: a named tuple compiles each that is text, and a start would pay for it.
 
 import os
 from collections.abc import Mapping, MutableMapping

@@ -53,6 +53,52 @@ def of(family: str, arguments: Mapping[str, Any], service: str) -> Iterator[List
         yield Listen(f"{family}{version}", service, host=host, port=int(arguments["port"]), backlog=backlog)
 
 
+def of_description(description: str, service: str) -> Iterator[Listen]:
+    """What a string endpoint listens on: ``tcp:80``, ``haproxy:tcp6:80``; none of kinds that only a plugin knows."""
+    kind, *given = parts(description)
+    while kind == "haproxy" and given:
+        kind, *given = given
+    names = {"tcp": ("port", "interface"), "tcp6": ("port", "interface"), "ssl": ("port",), "unix": ("path", "mode")}
+    if kind not in names:
+        return
+    arguments: dict[str, Any] = {}
+    for position, part in enumerate(given):
+        name, mark, value = part.partition("=")
+        if mark:
+            arguments["path" if name == "address" else name] = unquoted(value)
+        elif position < len(names[kind]):
+            arguments[names[kind][position]] = unquoted(part)
+    if kind == "tcp6":
+        arguments.setdefault("interface", "::")
+    if "mode" in arguments:
+        arguments["mode"] = int(arguments["mode"], 8)
+    yield from of("unix" if kind == "unix" else "tcp", arguments, service)
+
+
+def parts(description: str) -> list[str]:
+    """The arguments, still quoted: a colon behind a backslash is none between arguments."""
+    parts, start, index = [], 0, 0
+    while index < len(description):
+        if description[index] == "\\":
+            index += 1
+        elif description[index] == ":":
+            parts.append(description[start:index])
+            start = index + 1
+        index += 1
+    return [*parts, description[start:]]
+
+
+def unquoted(value: str) -> str:
+    """A value without the backslashes that quote in it."""
+    found, quoted = "", False
+    for char in value:
+        if char == "\\" and not quoted:
+            quoted = True
+        else:
+            found, quoted = found + char, False
+    return found
+
+
 def _numeric(interface: str) -> tuple[int, str] | None:
     """IP version and numeric address of an interface; None for a name that this host cannot resolve."""
     if not interface:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tapdaemon.tapfile.nodes import Group, Made, Name
+from tapdaemon.tapfile.nodes import Group, Made, Name, Place, parts
 
 _HEAD = b"\x80\x05"
 _STOP = b"."
@@ -31,11 +31,37 @@ def assemble(roots: Iterable[Any]) -> bytes:
     return b"".join(_HEAD + writer.write(root) + _STOP for root in roots)
 
 
+def assemble_changes(places: Any, rows: Iterable[Any], count: int) -> bytes:
+    """A change set's payload: the table of places, the objects of the base put into the memo, the rows.
+
+    :param count: of the places.
+    """
+    writer = _Writer(count)
+    asked = b"".join(_atom(number) + b"Q\x940" for number in range(count))
+    return assemble([places]) + _HEAD + asked + b"N." + b"".join(_HEAD + writer.write(row) + _STOP for row in rows)
+
+
+def places_in(roots: Iterable[Any]) -> Iterator[Place]:
+    """Every reference to the base, each once."""
+    seen: set[int] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if id(node) in seen or not isinstance(node, (Group, Made, Name)):
+            continue
+        seen.add(id(node))
+        if isinstance(node, Place):
+            yield node
+        stack += parts(node)
+
+
 class _Writer:
-    def __init__(self) -> None:
+    """:param count: objects that are in the memo before anything is written."""
+
+    def __init__(self, count: int = 0) -> None:
         self._memo: dict[int, int] = {}
         self._texts: dict[str, int] = {}
-        self._count = 0
+        self._count = count
         self._keep: list[Any] = []  # nodes whose identity is in the memo stay alive
 
     def write(self, root: Any) -> bytes:
@@ -78,7 +104,7 @@ class _Writer:
         """What is written for a node, in order: bytes, nodes, ends."""
         if not isinstance(node, (Group, Made, Name)):
             return [self._text(node) if isinstance(node, str) else _atom(node)]
-        known = self._memo.get(id(node))
+        known = node.number if isinstance(node, Place) else self._memo.get(id(node))
         if known is not None:
             return [_get(known)]
         if isinstance(node, Name):

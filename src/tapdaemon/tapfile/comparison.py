@@ -27,10 +27,10 @@ class Way(NamedTuple):
     steps: str = ""
 
     def __str__(self) -> str:
-        return f"{self.service} → {self.steps}" if self.steps else self.service
+        return self.service + self.steps
 
     def to(self, step: str) -> Way:
-        return self._replace(steps=self.steps + step if self.steps else step.removeprefix("."))
+        return self._replace(steps=self.steps + step)
 
 
 class Difference(NamedTuple):
@@ -51,7 +51,7 @@ NOTHING: Any = object()
 
 def differences(first: Sequence[Any], second: Sequence[Any]) -> Iterator[Difference]:
     """What differs between the roots of two graphs, in the order in which the first is read."""
-    names = ("application", "names")
+    names = ("application", "states")
     walker = _Walker()
     stack: list[_Pair] = []
     for index in reversed(range(max(len(first), len(second)))):

@@ -51,14 +51,25 @@ class TapImage(NamedTuple):
     members: Mapping[str, bytes]
 
     @property
-    def payload(self) -> bytes:
-        """The saved graph.
+    def graph(self) -> bytes | None:
+        """The saved objects of the application; None where they could not be saved.
 
         :raises TapSealedError: it has to be opened first.
         """
+        return self._bytes(self.manifest.graph)
+
+    @property
+    def changes(self) -> bytes | None:
+        """The change set of a snapshot; None in a base.
+
+        :raises TapSealedError: it has to be opened first.
+        """
+        return self._bytes(self.manifest.changes)
+
+    def _bytes(self, member: Member | None) -> bytes | None:
         if self.manifest.seal is not None:
             raise TapSealedError("", "it is sealed")
-        return self.members[self.manifest.payload.name]
+        return None if member is None else self.members[member.name]
 
     @property
     def code(self) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tapdaemon.errors import TapDamagedError, TapError, UnknownNameError, within
 from tapdaemon.tapfile import assembly, parsing, source, symbols
 from tapdaemon.tapfile.container import TapImage, seal_members
-from tapdaemon.tapfile.manifest import payload_name
+from tapdaemon.tapfile.manifest import graph_name
 
 
 class Form(NamedTuple):
@@ -22,14 +22,22 @@ SOURCE_MAX = 32 * 2**20
 """Bytes of a source: to parse it takes Python some seventy times as much memory."""
 
 
-def _bytes(text: str) -> bytes:
+def bytes_of(text: str) -> bytes:
+    """A source as the member that holds it.
+
+    :raises TapError: it is larger than what is read.
+    """
     data = text.encode("utf-8", "surrogatepass")
     if len(data) > SOURCE_MAX:
         raise TapError("source", f"{len(data)} bytes, more than the {SOURCE_MAX} that are read", "keep it as a pickle")
     return data
 
 
-def _text(payload: bytes) -> str:
+def text_of(payload: bytes) -> str:
+    """The source in a member.
+
+    :raises TapDamagedError: it is none.
+    """
     if len(payload) > SOURCE_MAX:
         raise TapDamagedError("source", f"{len(payload)} bytes, more than the {SOURCE_MAX} that are read")
     try:
@@ -40,7 +48,7 @@ def _text(payload: bytes) -> str:
 
 FORMS: Mapping[str, Form] = {
     "pickle": Form(symbols.read, assembly.assemble),
-    "source": Form(lambda payload: parsing.parse(_text(payload)), lambda roots: _bytes(source.write(roots))),
+    "source": Form(lambda payload: parsing.parse(text_of(payload)), lambda roots: bytes_of(source.write(roots))),
 }
 
 
@@ -63,11 +71,13 @@ def roots(image: TapImage, subject: str) -> list[Any]:
     :raises TapSealedError: it has to be opened first.
     """
     with within(subject):
-        return form(image.manifest.style).read(image.payload)
+        if image.graph is None:
+            raise TapError("", "it holds no graph: its objects could not be saved", "tapctl show says why")
+        return form(image.manifest.style).read(image.graph)
 
 
 def with_roots(image: TapImage, found: Sequence[Any], style: str) -> TapImage:
     """The same tap with another graph, in a style of its own; nothing else of its manifest changes."""
-    members = {name: data for name, data in image.members.items() if name != image.manifest.payload.name}
-    payload = {payload_name(style): form(style).write(found)}
+    members = {name: data for name, data in image.members.items() if name != graph_name(image.manifest.style)}
+    payload = {graph_name(style): form(style).write(found)}
     return seal_members(image.manifest._replace(style=style), members | payload)

@@ -32,6 +32,19 @@ class Name:
 
 
 @dataclass(eq=False)
+class Place(Name):
+    """A reference to an object of the base, by the number of its place.
+
+    :param name: its way, as people read it.
+    """
+
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"the base's {self.name}"
+
+
+@dataclass(eq=False)
 class Group:
     """A list, tuple, dict, set, frozenset or bytearray.
 
@@ -107,7 +120,7 @@ def names(roots: Iterable[Any]) -> Iterator[Name]:
     stack = list(roots)
     while stack:
         node = stack.pop()
-        if isinstance(node, Name):
+        if isinstance(node, Name) and not isinstance(node, Place):
             yield node
         elif isinstance(node, (Group, Made)) and id(node) not in seen:
             seen.add(id(node))

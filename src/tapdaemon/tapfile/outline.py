@@ -108,6 +108,9 @@ def _endpoint(endpoint: Any, path: str, wrappers: int = 0) -> Iterator[Listen]:
     elif name == "UNIXServerEndpoint":
         given = {"path": held.get("_address"), "mode": held.get("_mode"), "backlog": held.get("_backlog")}
         yield from _plain(addresses.of, "unix", given, path)
+    elif str(endpoint.callee).endswith(".rebuild.server_endpoint"):
+        given_to = endpoint.arguments.items if isinstance(endpoint.arguments, Group) else []
+        yield from _plain(lambda *given: addresses.of_description(str(given[0]), path), *given_to)
     else:
         yield from _endpoint(held.get("_wrappedEndpoint"), path, wrappers + 1)
 

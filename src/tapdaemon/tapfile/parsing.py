@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tapdaemon.errors import TapDamagedError
-from tapdaemon.tapfile.nodes import Group, Made, Name
-from tapdaemon.tapfile.source import ROOTS
+from tapdaemon.tapfile.nodes import Group, Made, Name, Place
+from tapdaemon.tapfile.source import CHANGE, PLACES, ROOT
 
 
 def parse(text: str) -> list[Any]:
@@ -16,12 +16,24 @@ def parse(text: str) -> list[Any]:
 
     :raises TapDamagedError: with the line, and what is wrong there.
     """
+    return _Reader(_tree(text)).roots(ROOT, ROOT)
+
+
+def parse_changes(text: str) -> tuple[Any, list[Any]]:
+    """The table of places and the rows of a change set's text.
+
+    :raises TapDamagedError: with the line, and what is wrong there.
+    """
+    places, *rows = _Reader(_tree(text)).roots(PLACES, CHANGE)
+    return places, rows
+
+
+def _tree(text: str) -> ast.Module:
     try:
-        tree = ast.parse(text)
+        return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line, fact = getattr(error, "lineno", "?"), getattr(error, "msg", error)
         raise TapDamagedError("source", f"line {line}: {fact}") from error
-    return _Reader(tree).roots()
 
 
 class _Reader:
@@ -37,10 +49,17 @@ class _Reader:
                 raise _wrong(statement, f"{label} is there twice")
             self._expressions[label] = statement.value
 
-    def roots(self) -> list[Any]:
-        if ROOTS[0] not in self._expressions:
-            raise TapDamagedError("source", f"nothing is called {ROOTS[0]}")
-        found = [self._labelled(label) for label in ROOTS if label in self._expressions]
+    def roots(self, first: str, others: str) -> list[Any]:
+        """What stands under one label, and under another with numbers, in their order."""
+        if first not in self._expressions:
+            raise TapDamagedError("source", f"nothing is called {first}")
+        numbered = [
+            label
+            for label in self._expressions
+            if label.startswith(f"{others}_") and label.rpartition("_")[2].isdigit()
+        ]
+        numbered.sort(key=lambda label: int(label.rpartition("_")[2]))
+        found = [self._labelled(label) for label in (first, *numbered)]
         while self._waiting:
             node, expression = self._waiting.pop()
             self._fill(node, expression)
@@ -135,7 +154,7 @@ def _empty(expression: ast.expr) -> Any:
         base = base.func.value
     word = base.func.id if isinstance(base.func, ast.Name) else "?"
     made = _WORDS.get(word)
-    if made is None or not base.args or (word not in ("obj", "call") and len(base.args) > 1):
+    if made is None or not base.args or (word not in ("obj", "call", "base") and len(base.args) > 1):
         raise _wrong(expression, f"{word}(...) is none of {', '.join(_WORDS)} as they are written here")
     return made(base.args[0])
 
@@ -143,12 +162,20 @@ def _empty(expression: ast.expr) -> Any:
 _WORDS: Mapping[str, Callable[[ast.expr], Any]] = {
     "obj": lambda _: Made(None, None, new=True),
     "call": lambda _: Made(None, None),
+    "base": lambda argument: _base(argument),  # noqa: PLW0108 - it is defined below
     "name": lambda argument: _named(argument),  # noqa: PLW0108 - it is defined below
     "set": lambda _: Group("set"),
     "frozenset": lambda _: Group("frozenset"),
     "bytearray": lambda _: Group("bytearray"),
     "float": lambda argument: float(str(_literal(argument))),
 }
+
+
+def _base(expression: ast.expr) -> Place:
+    number = _literal(expression)
+    if type(number) is not int or number < 0:
+        raise _wrong(expression, "an object of the base is written base(NUMBER, WAY)")
+    return Place("", "", number)
 
 
 def _named(expression: ast.expr) -> Name:

@@ -32,7 +32,8 @@ def revised(image: TapImage, before: Sequence[Any], after: Sequence[Any], *, tim
                 files=_files(needs.files, before, after),
             ),
             # What its recipe alone gives it no longer is.
-            lineage=manifest.lineage._replace(likeness="", time=time, writer=writer),
+            base="graph",
+            lineage=manifest.lineage._replace(time=time, writer=writer),
         )
     )
 

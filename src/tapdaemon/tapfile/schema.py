@@ -14,6 +14,7 @@ from tapdaemon.errors import SchemaError
 from tapdaemon.tapfile import fields
 from tapdaemon.tapfile.fields import Reader
 from tapdaemon.tapfile.manifest import (
+    BASES,
     CIPHERS,
     DERIVATIONS,
     KINDS,
@@ -23,6 +24,7 @@ from tapdaemon.tapfile.manifest import (
     SEALED,
     SETTABLE,
     STYLES,
+    LeftOut,
     Lineage,
     Listen,
     Manifest,
@@ -33,7 +35,8 @@ from tapdaemon.tapfile.manifest import (
     Seal,
     Service,
     Step,
-    payload_name,
+    changes_name,
+    graph_name,
 )
 
 _SALT = re.compile(r"(?:[0-9a-f]{2}){16,64}\Z")
@@ -56,7 +59,7 @@ def parse(data: bytes) -> Manifest:
         raise SchemaError(
             MEMBER,
             f"schema version {version} is not the version {SCHEMA} that this tapdaemon reads",
-            "run it with the tapdaemon that wrote it, or make it again with mktap",
+            "make the tap again with mktap; a snapshot of that version cannot be resumed, so move it away",
         )
     manifest = Manifest(
         process=_process(root.child("process")),
@@ -65,8 +68,9 @@ def parse(data: bytes) -> Manifest:
         services=root.items("services", _service),
         needs=_needs(root.child("needs")),
         recipe=_recipe(root.child("recipe")) if root.has("recipe") else None,
-        keeps=root.choice("keeps", ("graph", "recipe")),
-        forced=root.texts("forced") if root.has("forced") else (),
+        base=root.choice("base", BASES),
+        left_out=root.items("left_out", _left_out),
+        forgets=root.texts("forgets"),
         lineage=_lineage(root.child("lineage")),
         seal=_seal(root.child("seal")) if root.has("seal") else None,
     )
@@ -81,8 +85,15 @@ def _check_members(manifest: Manifest) -> None:
     if manifest.seal is not None:
         if names != [SEALED]:
             raise SchemaError("members", f"a sealed tap has one, {SEALED}")
-    elif payload_name(manifest.style) not in names:
-        raise SchemaError("members", f"{payload_name(manifest.style)} is not among them")
+        return
+    known = {graph_name(manifest.style), changes_name(manifest.style)}
+    strange = next((name for name in names if name not in known and not name.startswith("code/")), None)
+    if strange is not None:
+        raise SchemaError("members", f"{strange!a} is no member of a tap in style {manifest.style}")
+    if manifest.base == "graph" and manifest.graph is None:
+        raise SchemaError("members", f"{graph_name(manifest.style)} is not among them, and the base is made from it")
+    if manifest.base == "recipe" and (manifest.recipe is None or not (manifest.recipe.steps or manifest.recipe.python)):
+        raise SchemaError("recipe", "it names no maker and no Python file, and the base is made from it")
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
@@ -145,20 +156,33 @@ def _needs(reader: Reader) -> Needs:
     return Needs(
         listen=reader.items("listen", _listen),
         files=reader.items("files", fields.path),
-        writable=reader.items("writable", fields.path) if reader.has("writable") else (),
+        writable=reader.items("writable", fields.path),
+        environment=reader.texts("environment"),
         distributions=reader.mapping("distributions"),
         modules=reader.texts("modules"),
-        orphans=reader.texts("orphans") if reader.has("orphans") else (),
+        orphans=reader.texts("orphans"),
     )
 
 
 def _step(value: Any, where: str) -> Step:
     reader = Reader(value, where)
-    return Step(reader.text("maker", 255), reader.texts("arguments"))
+    return Step(reader.text("maker", 255), reader.texts("arguments"), reader.text("plugin"))
+
+
+def _left_out(value: Any, where: str) -> LeftOut:
+    reader = Reader(value, where)
+    return LeftOut(reader.text("place"), reader.text("type"), reader.text("where"), reader.text("reason"))
 
 
 def _recipe(reader: Reader) -> Recipe:
-    return Recipe(reader.items("steps", _step), reader.optional_text("python"), reader.path("folder"))
+    path = reader.text("path")
+    return Recipe(
+        reader.items("steps", _step),
+        reader.optional_text("python"),
+        reader.path("path") if path else "",
+        reader.path("folder"),
+        reader.text("reactor", 255),
+    )
 
 
 def _lineage(reader: Reader) -> Lineage:
@@ -170,10 +194,7 @@ def _lineage(reader: Reader) -> Lineage:
 
     return Lineage(
         reason=reader.choice("reason", REASONS),
-        likeness=content(reader.text("likeness"), f"{reader.where}.likeness"),
         base=content(reader.text("base"), f"{reader.where}.base"),
-        keeps=reader.items("keeps", content),
-        moved=reader.texts("moved"),
         generation=reader.integer("generation", 0, 2**53),
         time=reader.integer("time", 0, 2**40),
         writer=reader.text("writer", 255),

@@ -10,6 +10,9 @@ The text is in Python's grammar: assignments to labels, of literals and of calls
 `obj` makes an object of a class without calling it, `call` calls what is named, `name` names it only; `.set(...)`
 sets attributes, `.state(x)` hands over any other state, `.by(callee, x)` does so through a function; `.append([...])`
 and `.items([(k, v), ...])` fill kinds of lists and dicts.  What is shared, part of a cycle or deep has a label.
+
+In a change set `places` is the table of places, each change a tuple (place, facet, given, gone, order), and
+``base(7, 'desk/clock')`` the object of the base at place 7; the words beside the number are for the reader.
 """
 
 from __future__ import annotations
@@ -21,10 +24,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tapdaemon.tapfile.nodes import Group, Made, Name, literal, parts, shared
+from tapdaemon.tapfile.nodes import Group, Made, Name, Place, literal, parts, shared
 
 HEADER = "# tapdaemon source 1\n"
-ROOTS = ("application", "names")
+ROOT = "application"
+PLACES, CHANGE = "places", "change"
+"""The labels of a change set: the table of places, and change_1, change_2 …"""
 _DEEP = 12
 """Levels of brackets that stand in one expression; Python's own parser has a limit (200), and readers one before."""
 _WIDTH = 100
@@ -32,17 +37,25 @@ _WIDTH = 100
 
 def write(roots: Iterable[Any]) -> str:
     """The text of these roots; the same for the same graph."""
-    given = list(roots)
-    writer = _Writer(given)
+    return _written({ROOT if number == 0 else f"{ROOT}_{number}": root for number, root in enumerate(roots)})
+
+
+def write_changes(places: Any, rows: Iterable[Any]) -> str:
+    """The text of a change set."""
+    return _written({PLACES: places} | {f"{CHANGE}_{number}": row for number, row in enumerate(rows, 1)})
+
+
+def _written(labelled: dict[str, Any]) -> str:
+    writer = _Writer(labelled)
     return HEADER + "".join(f"\n{label} = {text}\n" for label, text in writer.assignments())
 
 
 class _Writer:
-    def __init__(self, roots: list[Any]) -> None:
-        self._roots = roots
+    def __init__(self, labelled: dict[str, Any]) -> None:
+        roots = list(labelled.values())
         self._labels: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
-        self._queue: list[tuple[str, Any]] = list(zip(ROOTS, roots, strict=False))
+        self._queue: list[tuple[str, Any]] = list(labelled.items())
         for label, root in self._queue:
             if isinstance(root, (Group, Made)):
                 self._labels[id(root)] = label
@@ -134,6 +147,8 @@ def _indented(text: str) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, Place):
+        return f"base({value.number}, {value.name!r})"
     if isinstance(value, Name):
         return f"name({f'{value.module}:{value.name}'!r})"
     if isinstance(value, float) and not math.isfinite(value):

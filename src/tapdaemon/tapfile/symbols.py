@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tapdaemon.errors import TapDamagedError
-from tapdaemon.tapfile.nodes import Group, Made, Name
+from tapdaemon.tapfile.nodes import Group, Made, Name, Place
 
 
 class _Mark:
@@ -25,10 +25,23 @@ def read(payload: bytes) -> list[Any]:
 
     :raises TapDamagedError: it is no pickle, or does what none of ours does.
     """
-    machine = _Machine()
+    return _read(io.BytesIO(payload), len(payload))
+
+
+def read_changes(payload: bytes) -> tuple[Any, list[Any]]:
+    """The table of places of a change set, which has a memo of its own, and its rows.
+
+    :raises TapDamagedError: as `read`.
+    """
     stream = io.BytesIO(payload)
-    roots = []
-    while stream.tell() < len(payload):
+    (places,) = _read(stream, 1)
+    return places, _read(stream, len(payload))[1:]  # the first puts the objects of the base into the memo
+
+
+def _read(stream: io.BytesIO, end: int) -> list[Any]:
+    machine = _Machine()
+    roots: list[Any] = []
+    while stream.tell() < end:
         try:
             roots.append(machine.run(pickletools.genops(stream)))
         except (ValueError, IndexError, KeyError, AttributeError, TypeError, UnicodeError) as error:
@@ -123,6 +136,13 @@ class _Machine:
     def get(self, index: Any) -> None:
         self._stack.append(self._memo[int(index)])
 
+    def known(self, _: Any) -> None:
+        """An object that the loading side has, by its number."""
+        number = self._stack.pop()
+        if type(number) is not int:
+            raise ValueError("an object of the base is asked for by no number")
+        self._stack.append(Place("", f"place {number}", number))
+
     def byte_array(self, data: Any) -> None:
         self._stack.append(Group("bytearray", [bytes(data)]))
 
@@ -211,6 +231,7 @@ _OPERATIONS: Mapping[str, Callable[[_Machine, Any], None]] = {
     "GET": _Machine.get,
     "BINGET": _Machine.get,
     "LONG_BINGET": _Machine.get,
+    "BINPERSID": _Machine.known,
     "BYTEARRAY8": _Machine.byte_array,
     "GLOBAL": _Machine.name,
     "STACK_GLOBAL": _Machine.stack_name,

@@ -46,6 +46,7 @@ def service(places: Places = USUAL) -> list[Option]:
         *_options(
             "Service",
             *_life(tapd, f"+{places.library}/tap-reload %i"),
+            ("EnvironmentFile", "-/etc/default/tap-%i", "For the variables that the application reads."),
             ("DynamicUser", "yes"),
             ("StateDirectory", "tap/%i"),
             ("StateDirectoryMode", "0700"),
@@ -79,6 +80,7 @@ def user_service(places: Places = USUAL) -> list[Option]:
             "Service",
             ("ExecStartPre", f"/usr/bin/mkdir -p -m 700 {state}"),
             *_life(f"{tapd} %E/tap/%i.tap", f"{places.library}/tap-reload --user %i"),
+            ("EnvironmentFile", "-%E/tap/%i.env", "For the variables that the application reads."),
             ("RuntimeDirectory", "tap/%i"),
             ("RuntimeDirectoryPreserve", "restart", "A UNIX socket in it outlives a restart, as the fd store does."),
             ("UMask", "0077"),

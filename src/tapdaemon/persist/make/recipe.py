@@ -1,70 +1,93 @@
-"""Builds an application from its recipe, as mktap did: makers with their arguments, or the module that a .tac became.
+"""The recipe, followed: a .tac is run and makers are called as twistd does it, in this very process.
 
-The only place besides `making` that runs makers; a tap that keeps its graph comes here only when it is checked.
+The law: a recipe is followed once in a process, in the folder where mktap followed it, and what it does to the process
+stays done.  The only place that runs makers.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.application.service import IProcess, IService
 
 from tapdaemon.core import makers
-from tapdaemon.core.application import Application, is_application
-from tapdaemon.errors import FOREIGN, NoApplicationError, UnloadableError, within, words
+from tapdaemon.core.application import Application
+from tapdaemon.core.makers import Maker
+from tapdaemon.errors import TapError, UnloadableError, within
 from tapdaemon.tapfile.manifest import Manifest, Recipe
 
 
-def build(manifest: Manifest, subject: str) -> Any:
-    """The application, made anew.  Runs code: the caller has checked who wrote it.
+def follow(manifest: Manifest, subject: str) -> Any:
+    """The base of a tap, made.  Runs code: the caller has checked who wrote it.
 
     :param manifest: whose recipe it is; the tap's code/ is importable already.
     :param subject: the tap's path, for messages.
-    :raises UnloadableError: the recipe cannot be followed here.
+    :raises MakerGoneError: a maker is not installed here.
+    :raises TapError: the recipe cannot be followed for another reason.
     """
-    recipe = manifest.recipe
-    if recipe is None:
-        raise UnloadableError(subject, "it has no recipe to be built from", "make it again with mktap")
-    with within(subject), _in_folder(recipe.folder):
-        application = _begin(recipe, manifest, subject)
-        for step in recipe.steps:
-            maker = makers.find_maker(step.maker)
-            service = makers.make_service(maker, makers.parse_options(maker, step.arguments))
-            service.setServiceParent(application)
+    recipe = manifest.recipe or Recipe()
+    with within(subject), in_folder(recipe.folder):
+        application = begin(recipe, manifest.process.name)
+        found = [_maker(step.maker, step.plugin) for step in recipe.steps]
+        for maker, step in zip(found, recipe.steps, strict=True):
+            add(application, maker, step.arguments)
     process = IProcess(application)
     process.uid, process.gid = manifest.process.uid, manifest.process.gid
     IService(application).name = manifest.process.name
     return application
 
 
-def _begin(recipe: Recipe, manifest: Manifest, subject: str) -> Any:
-    if recipe.python is None:
-        return Application(manifest.process.name)
+class MakerGoneError(TapError):
+    """A maker of the recipe cannot be had here."""
+
+    status = UnloadableError.status
+
+
+def _maker(name: str, plugin: str) -> Maker:
     try:
-        application = getattr(importlib.import_module(recipe.python), "application", None)
-    except FOREIGN as error:
-        raise UnloadableError(
-            subject, f"its Python file failed with {words(error)}", "mend it, and make the tap again"
-        ) from error
-    if not is_application(application):
-        raise NoApplicationError(subject, "its Python file sets no 'application'", "make the tap again with mktap -y")
-    return application
+        return makers.placed(name, plugin)
+    except TapError as error:
+        raise MakerGoneError(error.subject, error.reason, "install the distribution that has it") from error
+
+
+def begin(recipe: Recipe, name: str) -> Any:
+    """What the makers' services are added to: a new application, or the .tac's.
+
+    :raises NoApplicationError: the .tac fails, or sets no application.
+    """
+    if recipe.python is None:
+        return Application(name)
+    from tapdaemon.core.code import run_tac
+
+    return run_tac(recipe.path, recipe.python)
+
+
+def add(application: Any, maker: Maker, arguments: Sequence[str]) -> Any:
+    """Add a maker's service to an application.
+
+    :returns: the maker's parsed options.
+    :raises TapError: it refuses its options, or fails.
+    """
+    options = makers.parse_options(maker, arguments)
+    makers.make_service(maker, options).setServiceParent(application)
+    return options
 
 
 @contextlib.contextmanager
-def _in_folder(folder: str) -> Iterator[None]:
-    """In the recipe's working folder, for relative options mean files below it; where it is not here, stay."""
+def in_folder(folder: str) -> Iterator[None]:
+    """In the recipe's working folder, for relative options mean files below it; where it is not here, stay.
+
+    A .tac that goes to a folder of its own stays there, as under twistd.
+    """
     before = os.getcwd()
-    path = list(sys.path)
     with contextlib.suppress(OSError):
         os.chdir(folder)
+    inside = os.getcwd()
     try:
         yield
     finally:
-        sys.path[:] = path
-        os.chdir(before)
+        if os.getcwd() == inside:
+            os.chdir(before)

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from tapdaemon.core.code import carried
 from tapdaemon.persist.make import provenance
 
 
@@ -49,6 +50,10 @@ def gather(modules: Iterable[str], given: Mapping[str, bytes], *, include: bool 
         if root in seen or root in _roots(found.sources):
             continue
         seen.add(root)
+        if include and (sources := carried(root)):
+            found.sources |= sources
+            queue += _imports(sources, found.warnings)
+            continue
         origin = provenance.origin(root, provided)
         if origin.kind == "installed":
             distributions |= set(origin.distributions)

@@ -9,8 +9,8 @@ import contextlib
 import sys
 from typing import Any
 
-from tapdaemon.persist.make.reads import absolute
 from tapdaemon.persist.rules.rebuild import DESCRIPTION, OPTIONS
+from tapdaemon.persist.rules.strings import absolute
 
 
 class LateServerEndpoint:

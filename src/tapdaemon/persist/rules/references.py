@@ -13,9 +13,17 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from tapdaemon.persist.rules import keys, rebuild
+from tapdaemon.persist.rules import containers, keys, live, rebuild
 from tapdaemon.persist.rules import twisted as twisted_rules
-from tapdaemon.persist.rules.functions import NoNameError, local_function, reduce_function, set_local_function
+from tapdaemon.persist.rules.functions import (
+    NoNameError,
+    local_function,
+    new_cell,
+    reduce_cell,
+    reduce_function,
+    set_cell,
+    set_local_function,
+)
 
 Reduction = Any
 """What `object.__reduce__` may return, or NotImplemented."""
@@ -35,7 +43,12 @@ def rule_for(kind: type) -> Rule | None:
         rule = RULES.get(f"{base.__module__}.{base.__qualname__}")
         if rule is not None:
             return rule
-    return twisted_rules.described_endpoint if twisted_rules.is_endpoint(kind) else None
+    found = containers.rule_for(kind)
+    if found is not None:
+        return found
+    if twisted_rules.is_endpoint(kind):
+        return twisted_rules.described_endpoint
+    return live.reduction if live.rule_of(kind).volatile else None
 
 
 def check_class(kind: type) -> Reduction:
@@ -197,6 +210,7 @@ RULES: dict[str, Rule] = {
     **keys.RULES,
     **twisted_rules.RULES,
     "builtins.function": reduce_function,
+    "builtins.cell": reduce_cell,
     "builtins.method": _method,
     "builtins.builtin_function_or_method": _builtin,
     "builtins.method-wrapper": _builtin,
@@ -231,6 +245,8 @@ RULES: dict[str, Rule] = {
 RECONSTRUCTORS: tuple[Callable[..., Any], ...] = (
     local_function,
     set_local_function,
+    new_cell,
+    set_cell,
     *(
         value
         for value in vars(rebuild).values()

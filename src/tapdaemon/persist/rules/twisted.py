@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tapdaemon.persist.rules import rebuild
+from tapdaemon.persist.rules import live, rebuild
 
 Reduction = Any
 
@@ -76,54 +76,19 @@ def _client_service(service: Any) -> Reduction:
     return rebuild.new, (type(service),), (arguments, state), None, None, rebuild.set_client_service
 
 
-def _with(**fresh: Any) -> Callable[[Any], Reduction]:
-    """A rule for objects saved by value, but for some attributes that belong to this run and are saved as new."""
-
-    def rule(value: Any) -> Reduction:
-        if all(vars(value).get(name, new) == new for name, new in fresh.items()):
-            return NotImplemented
-        reduction = list(value.__reduce_ex__(4))
-        if len(reduction) > 2 and isinstance(reduction[2], dict):  # noqa: PLR2004 - the place of the state
-            state = reduction[2]
-            reduction[2] = state | {name: new for name, new in fresh.items() if name in state}
-        return tuple(reduction)
-
-    return rule
-
-
-def _without(*names: str) -> Callable[[Any], Reduction]:
-    """A rule for objects that make these attributes anew when they start."""
-
-    def rule(value: Any) -> Reduction:
-        if not any(name in vars(value) for name in names):
-            return NotImplemented
-        reduction = list(value.__reduce_ex__(4))
-        reduction[2] = {name: part for name, part in reduction[2].items() if name not in names}
-        return tuple(reduction)
-
-    return rule
-
-
 def _context_factory(factory: Any) -> Reduction:
     """A DefaultOpenSSLContextFactory by the names of its files: Twisted's own comes back without a context."""
     state = {name: value for name, value in vars(factory).items() if name != "_context"}
     return rebuild.new, (type(factory),), state, None, None, rebuild.set_context_factory
 
 
-def _process_monitor(monitor: Any) -> Reduction:
-    """A ProcessMonitor by value: its own __getstate__ leaves out what its start needs.  What runs now is not kept."""
-    running = ("protocols", "timeStarted", "murder", "restart")
-    state = {name: value for name, value in vars(monitor).items() if name != "running"}
-    state["delay"] = dict.fromkeys(state["delay"], monitor.minRestartDelay)
-    return rebuild.new, (type(monitor),), state | {name: {} for name in running if name in state}
-
-
 def _ssh_factory(factory: Any) -> Reduction:
     """An SSHFactory with the host keys that were put on its class, as `twisted.conch.manhole_tap` does."""
+    run = live.rule_of(type(factory)).volatile
     names = ("publicKeys", "privateKeys")
     of_class = {name: dict(getattr(factory, name)) for name in names if getattr(factory, name, None)}
-    state = {name: value for name, value in vars(factory).items() if name != "numPorts"}
-    return rebuild.new, (type(factory),), of_class | state
+    state = {name: value for name, value in (of_class | vars(factory)).items() if name not in run}
+    return rebuild.new, (type(factory),), state
 
 
 def _log_file(file: Any) -> Reduction:
@@ -131,6 +96,33 @@ def _log_file(file: Any) -> Reduction:
     names = ("rotateLength", "defaultMode", "maxRotatedFiles")
     arguments = {name: getattr(file, name) for name in names if hasattr(file, name)}
     return rebuild.log_file, (type(file), file.name, file.directory, arguments)
+
+
+def _database_pool(pool: Any) -> Reduction:
+    """A ConnectionPool by its arguments: its own __getstate__ loses what is called for each new connection."""
+    named = {f"cp_{name}": vars(pool)[name] for name in pool.CP_ARGS if name in vars(pool)}
+    keywords = {**pool.connkw, **named, "cp_reactor": pool._reactor}  # noqa: SLF001 - Twisted keeps it there alone
+    of_constructor = {*pool.CP_ARGS, "dbapiName", "dbapi", "connargs", "connkw", "_reactor", "threadID"}
+    run = {"connections", "running", "startID", "shutdownID", "threadpool"}
+    others = {name: part for name, part in vars(pool).items() if name not in of_constructor | run}
+    state = (pool.dbapiName, pool.connargs, keywords, others)
+    return rebuild.new, (type(pool),), state, None, None, rebuild.set_database_pool
+
+
+def _thread_pool(pool: Any) -> Reduction:
+    """The reactor's own by name."""
+    reactor = sys.modules.get("twisted.internet.reactor")
+    return (rebuild.of_reactor, ("threadpool",)) if pool is getattr(reactor, "threadpool", None) else NotImplemented
+
+
+def _deferred(deferred: Any) -> Reduction:
+    """One that has fired by its result, any other as new; what waits for it is not kept."""
+    run = {"callbacks", "_callbacks", "_canceller", "_debugInfo", "_chainedTo", "paused", "_runningCallbacks"}
+    of_list = {"_deferredList", "resultList"}
+    state = {name: part for name, part in vars(deferred).items() if name not in run | of_list}
+    chain = "_callbacks" if "_callbacks" in vars(deferred) else "callbacks"
+    canceller = None if deferred.called else vars(deferred).get("_canceller")
+    return rebuild.new, (type(deferred),), {**state, chain: [], "_canceller": canceller}
 
 
 def _curve_chooser(_: Any) -> Reduction:
@@ -181,20 +173,18 @@ RULES: dict[str, Callable[[Any], Reduction]] = {
     "twisted.logger._observer.LogPublisher": _publisher,
     "twisted.application.internet.ClientService": _client_service,
     "twisted.application._client_service.ClientService": _client_service,
-    "twisted.web.http.HTTPFactory": _with(_logFile=None, _logDateTime=None, _logDateTimeCall=None, numPorts=0),
-    "twisted.internet.protocol.Factory": _with(numPorts=0),
     "twisted.internet.ssl.DefaultOpenSSLContextFactory": _context_factory,
     "twisted.internet._sslverify._ChooseDiffieHellmanEllipticCurve": _curve_chooser,
     "twisted.internet._sslverify.ClientTLSOptions": _client_tls,
     "twisted.python.failure.Failure": _failure,
     "twisted.application.app.ServerOptions": _twistd_options,
-    # It reads its keys from their folder when it starts.
-    "twisted.conch.openssh_compat.factory.OpenSSHFactory": _without("publicKeys", "privateKeys", "numPorts"),
+    "tapdaemon.core.parent.ParentOptions": _twistd_options,
     "twisted.conch.ssh.factory.SSHFactory": _ssh_factory,
-    "twisted.runner.procmon.ProcessMonitor": _process_monitor,
     "twisted.python.logfile.BaseLogFile": _log_file,
+    "twisted.enterprise.adbapi.ConnectionPool": _database_pool,
+    "twisted.python.threadpool.ThreadPool": _thread_pool,
     # What belongs to this run alone: a resumed application opens it anew.
-    "twisted.internet.defer.Deferred": _dropped,
+    "twisted.internet.defer.Deferred": _deferred,
     "twisted.internet.base.DelayedCall": _dropped,
     "twisted.internet.base.BasePort": _dropped,
     "twisted.internet.base.BaseConnector": _dropped,
