@@ -38,11 +38,15 @@ the time before importlib.metadata.  A tap that names it gets it, and --depends 
 BUILDING_OF = {"python-daemon": frozenset({"docutils"})}
 """What a distribution requires for its own building: python-daemon before 3."""
 _NO_NEED = re.compile(
-    # Written by the installer or the interpreter; documents; sources of what is compiled; what no Linux runs.
-    r"(?:.*/)?(?:RECORD|INSTALLER|REQUESTED|direct_url\.json|WHEEL|AUTHORS[^/]*|SOURCES\.txt|top_level\.txt|namespace_packages\.txt"
-    r"|dropin\.cache|\.gitignore"
-    r"|[^/]*\.(?:pyc|pyo|pyi|pth|c|h|pyx|rst|1|pxd|css))\Z"
-    r"|(?:.*/)?(?:__pycache__|newsfragments|iocpreactor|_pydoctortemplates)/.*|[^/]*(?:dist|egg)-info/(?:licenses|sboms|license_files)/.*"
+    # Written by installers, the interpreter or for type checkers; what other files are for, only their owner knows.
+    r"(?:.*/)?[^/]*(?:dist|egg)-info/(?:RECORD|INSTALLER|REQUESTED|direct_url\.json|WHEEL|AUTHORS[^/]*|SOURCES\.txt"
+    r"|DESCRIPTION[^/]*|top_level\.txt|namespace_packages\.txt|(?:licenses|sboms|license_files)/.*)\Z"
+    r"|(?:.*/)?(?:dropin\.cache|[^/]*\.(?:pyc|pyo|pyi|pth))\Z"
+    r"|(?:.*/)?__pycache__/.*"
+)
+_NO_NEED_OF_OURS = re.compile(
+    # What Twisted and zope.interface bring, and no program reads: documents, sources, templates of their own build.
+    r"(?:twisted|zope)/(?:.*/)?(?:(?:newsfragments|iocpreactor|_pydoctortemplates)/.*|[^/]*\.(?:c|h|pyx|pxd|rst|1|css))\Z"
 )
 
 
@@ -117,8 +121,12 @@ def carry(one: Distribution | Bare, packages: Packages, info: str = DPKG_INFO) -
 
 
 def _carry_bare(package: str, info: str) -> Carried:
-    files = {place: _read(path) for place, path in sorted(_of_dpkg(package, info)) if not _NO_NEED.match(place)}
+    files = {place: _read(path) for place, path in sorted(_of_dpkg(package, info)) if not _is_needless(place)}
     return Carried(package, "", files, "see below", _debian_terms(package), package)
+
+
+def _is_needless(place: str) -> bool:
+    return bool(_NO_NEED.match(place) or _NO_NEED_OF_OURS.match(place))
 
 
 def _debian_terms(package: str) -> tuple[str, ...]:
@@ -130,7 +138,7 @@ def _carry(distribution: Distribution, packages: Packages, info: str = DPKG_INFO
     name = distribution.metadata["Name"]
     package = packages.of.get(normal(name))
     listed = dict(_of_dpkg(package, info)) if package and _is_debians(distribution) else dict(_of_record(distribution))
-    files = {place: path for place, path in listed.items() if not _NO_NEED.match(place)}
+    files = {place: path for place, path in listed.items() if not _is_needless(place)}
     terms = [path for place, path in listed.items() if _TERMS.match(place) and "-info/" in place]
     texts = tuple(_read(path).decode("utf-8", "replace") for path in sorted(terms))
     return Carried(
