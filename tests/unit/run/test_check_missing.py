@@ -82,5 +82,6 @@ def test_a_maker_that_is_gone_is_said_where_the_graph_is_the_base(lines, monkeyp
 
 def test_an_endpoint_of_systemds_needs_no_socket_here(lines, tmp_path):
     """Its descriptor is looked up when it listens, and a check does not listen."""
-    (tmp_path / "app.tac").write_text(SYSTEMD_TAC)
-    assert lines(python=str(tmp_path / "app.tac"))[-1].endswith("app.tac: it can be started")
+    # A name of its own: the module stays imported in this process, from which other tests fork.
+    (tmp_path / "listens_by_systemd.tac").write_text(SYSTEMD_TAC)
+    assert lines(python=str(tmp_path / "listens_by_systemd.tac"))[-1].endswith(".tac: it can be started")
