@@ -127,6 +127,12 @@ class UnreadableError(TapError):
     status = EX_NOPERM
 
 
+class NoGraphError(TapError):
+    """A tap without saved objects, where they are asked for."""
+
+    status = EX_DATAERR
+
+
 class UnloadableError(TapError):
     """A tap that verifies, but whose application cannot be loaded here."""
 

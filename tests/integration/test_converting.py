@@ -180,6 +180,21 @@ def test_what_a_client_changed_shows(tmp_path, counter, port, tapd):
     assert "@@ counter/StreamServerEndpointService[0].factory.count @@\n+1\n" in done.stdout
     told = json.loads(run("tapctl", "diff", "--json", "counter.tap", "counter-shutdown.tap", cwd=tmp_path).stdout)
     assert {"where": "counter/StreamServerEndpointService[0].factory.count", "before": [], "after": ["1"]} in told
+    shown = ok("tapctl", "show", "./counter-shutdown.tap", cwd=tmp_path)
+    assert "changed  counter/StreamServerEndpointService[0].factory.count: 1\n" in shown
+    value = json.loads(ok("tapctl", "show", "--json", "./counter-shutdown.tap", cwd=tmp_path))
+    assert value["changed"] == ["counter/StreamServerEndpointService[0].factory.count: 1"]
+    drawn = ok("tapctl", "show", "--graph", "./counter-shutdown.tap", cwd=tmp_path)
+    assert "changed counter/StreamServerEndpointService[0].factory attributes: {}\n  ['count']: 1\n" in drawn
+
+
+def test_two_snapshots_are_compared(tmp_path, counter, port, tapd):
+    """By what each has at a place."""
+    one_round(tapd, port, answers=b"1 hello")
+    one_round(tapd, port, answers=b"2 hello")
+    done = run("tapctl", "diff", "counter-shutdown.1.tap", "counter-shutdown.tap", cwd=tmp_path)
+    assert done.stdout.endswith("@@ counter/StreamServerEndpointService[0].factory.count @@\n-1\n+2\n")
+    assert run("tapctl", "diff", "counter-shutdown.tap", "counter-shutdown.tap", cwd=tmp_path).returncode == 0
 
 
 def test_manifest_and_code_show_too(tmp_path, counter):
@@ -209,7 +224,50 @@ def test_an_edited_snapshot_goes_on(tmp_path, counter, port, tapd):
     one_round(tapd, port, answers=b"1 hello")
     done = edit(tmp_path, r"s/\x27count\x27: 1/\x27count\x27: 41/", "counter-shutdown.tap")
     assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(" bytes, whose changes the next start resumes\n")
     assert "resumed" in one_round(tapd, port, answers=b"42 hello")
+
+
+def test_a_slip_in_a_change_set_changes_nothing(tmp_path, counter, port, tapd):
+    """65, the line and what is wrong with it; an editor that cannot be started is told as well."""
+    one_round(tapd, port, answers=b"1 hello")
+    snapshot = tmp_path / "counter-shutdown.tap"
+    before, names = snapshot.read_bytes(), {path.name for path in tmp_path.iterdir()}
+    for script, part in (
+        ("s/change(/change(1, /", "source: line 3: only change(PLACE, FACET=...) stands here; mend that line"),
+        ("s/^change(.counter/change(\\x27nowhere/", "line 3: the base has no place 'nowhere"),
+        ("s/^places/place/", "the table of places is missing; mend the text"),
+    ):
+        done = edit(tmp_path, script, "counter-shutdown.tap")
+        assert (done.returncode, part in done.stderr) == (65, True), done.stderr
+    done = run("tapctl", "edit", "counter-shutdown.tap", cwd=tmp_path, env={"EDITOR": "sed '", "VISUAL": ""})
+    assert (done.returncode, "No closing quotation" in done.stderr) == (64, True), done.stderr
+    assert snapshot.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_a_tap_without_a_graph_has_none_to_edit(tmp_path):
+    """65, and what to do."""
+    (tmp_path / "held.tac").write_text(
+        "from twisted.application import service\n"
+        "application = service.Application('held')\n"
+        "one = service.Service()\n"
+        "one.setName('one')\n"
+        "class Held:\n"
+        "    def __reduce_ex__(self, _):\n"
+        "        raise TypeError('it is held')\n"
+        "one.held = Held()\n"
+        "one.setServiceParent(application)\n"
+    )
+    mktap("-y", "held.tac", cwd=tmp_path)
+    assert "application.pickle" not in [one["name"] for one in manifest(tmp_path / "held.tap")["members"]]
+    for arguments in (["edit", "held.tap"], ["show", "--graph", "./held.tap"]):
+        done = run("tapctl", *arguments, cwd=tmp_path, env={"EDITOR": "true"})
+        assert done.returncode == 65, done.stderr
+        assert "held.tap: it has no graph, for its objects could not be saved; tapctl show names" in done.stderr
+    shown = ok("tapctl", "show", "./held.tap", cwd=tmp_path)
+    assert "its recipe is followed at each start; it has no graph beside that" in shown
+    assert "left out  held" in shown
 
 
 def test_an_edited_port_is_served_and_declared(tmp_path, counter, port, tapd):
@@ -218,7 +276,7 @@ def test_an_edited_port_is_served_and_declared(tmp_path, counter, port, tapd):
     done = edit(tmp_path, f"s/_port={port}/_port={other}/")
     assert (
         done.stdout == f"{tmp_path}/counter.tap: {(tmp_path / 'counter.tap').stat().st_size} bytes, "
-        f"tcp4:127.0.0.1:{other}; each start loads this graph now\n"
+        f"tcp4:127.0.0.1:{other}; each start loads this graph now, and its recipe is no longer followed\n"
     )
     told = manifest(tmp_path / "counter.tap")
     assert [one["port"] for one in told["needs"]["listen"]] == [other]

@@ -16,10 +16,10 @@ from tapdaemon import Application
 from tapdaemon.core import needs, tree
 from tapdaemon.errors import TapDamagedError
 from tapdaemon.persist import images
-from tapdaemon.tapfile import graphs, outline, revision, symbols
-from tapdaemon.tapfile.comparison import change, differences
+from tapdaemon.tapfile.graph import graphs, outline, revision, symbols
+from tapdaemon.tapfile.graph.comparison import change, differences
+from tapdaemon.tapfile.graph.nodes import Group, Made, Name
 from tapdaemon.tapfile.manifest import Listen
-from tapdaemon.tapfile.nodes import Group, Made, Name
 
 
 class Shop(service.Service):

@@ -18,7 +18,7 @@ from twisted.internet import defer
 from tapdaemon.core.code import CodeImporter
 from tapdaemon.persist.rules import digests, functions
 from tapdaemon.persist.rules.functions import NoNameError, OtherFunctionError
-from tapdaemon.tapfile import graphs
+from tapdaemon.tapfile.graph import graphs
 
 PROGRAM = function_kinds.__file__
 SOURCES = str(Path(functions.__file__).parents[3])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import resource
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 
 import livelihood
 import pytest
@@ -16,12 +18,12 @@ from twisted.web import server, static
 
 import tapdaemon
 from tapdaemon import errors
+from tapdaemon.cli import graph
 from tapdaemon.persist import images, sealing
-from tapdaemon.persist.state import saving
+from tapdaemon.persist.state import applying, saving
 from tapdaemon.persist.state.baseline import Baseline
-from tapdaemon.tapfile import changesets
-from tapdaemon.tapfile.comparison import NOTHING
 from tapdaemon.tapfile.container import TapFile, decode, encode
+from tapdaemon.tapfile.graph import comparison, graphs, listing, symbols
 from tapdaemon.tapfile.manifest import Lineage, Member, Recipe, Step, dump
 
 BITS = range(8) if os.environ.get("TAPDAEMON_SOAK") else (0,)
@@ -123,12 +125,19 @@ def test_cut_at_every_length(tap, tmp_path, table):
         table("altered", TITLE, ["tap", "outcome", "count"], ["cut off", what, count])
 
 
-def changed() -> bytes:
-    """The payload of a change set with a row of each facet, and references to the base."""
+def keeping() -> tapdaemon.Application:
+    """An application with a container of each kind."""
     application = tapdaemon.Application("app")
     keeper = livelihood.Keeper({"list": [1, 2], "set": {1}, "bytes": bytearray(b"x")})
     keeper.setName("keeper")
     keeper.setServiceParent(application)
+    return application
+
+
+def changed() -> bytes:
+    """The payload of a change set with a row of each facet, and references to the base."""
+    application = keeping()
+    (keeper,) = service.IServiceCollection(application)
     baseline = Baseline(application)
     baseline.take_ready()
     keeper.more = (keeper, [keeper.thing])
@@ -139,22 +148,61 @@ def changed() -> bytes:
     return saving.save(baseline, is_running=True).payload
 
 
-def test_an_altered_change_set_is_shown_or_refused(table):
+def altered(data: bytes) -> Iterator[bytes]:
+    """Each byte with a bit flipped, and cut at every length."""
+    for place in range(len(data)):
+        for bit in BITS:
+            yield data[:place] + bytes([data[place] ^ (1 << (bit or place % 8))]) + data[place + 1 :]
+    for length in range(len(data)):
+        yield data[:length]
+
+
+def looked_at(data: bytes, style: str, root: object) -> None:
+    """All that is done with a change set where nothing is run."""
+    found = graphs.read_changes(data, style)
+    list(listing.lines(found))
+    base = listing.BaseGraph(root, found.entries)
+    for one in listing.listed(found):
+        words = [comparison.words(side) for side in (base.at(one), one.after) if side is not comparison.NOTHING]
+        assert all(isinstance(text, str) for text in words)
+    graph.tree(*(node for _, node in listing.named(found)))
+    json.dumps(graph.table(None, listing.named(found)))
+    # What can be read can be written, and read again as the same.
+    again = graphs.read_changes(graphs.write_changes(found, style), style)
+    assert graphs.write_changes(again, "pickle") == graphs.write_changes(found, "pickle")
+
+
+@pytest.mark.parametrize("style", ["pickle", "source"])
+def test_an_altered_change_set_is_shown_or_refused(table, style):
     """No flip and no cut ends in anything but one of our errors, and none takes long."""
-    whole = changed()
+    whole = graphs.write_changes(graphs.read_changes(changed(), "pickle"), style)
+    (root,) = symbols.read(payload(keeping()))
     outcomes: Counter[str] = Counter()
-    flips = (whole[:at] + bytes([whole[at] ^ (1 << bit)]) + whole[at + 1 :] for at in range(len(whole)) for bit in BITS)
-    for data in (*flips, *(whole[:length] for length in range(len(whole)))):
+    for data in altered(whole):
         try:
-            found = changesets.read(data, "pickle")
-            [changesets.words(one.after) for one in changesets.listed(found) if one.after is not NOTHING]
-            changesets.write(found, "source")
+            looked_at(data, style, root)
             outcomes["shown"] += 1
         except errors.TapError as error:
             outcomes[type(error).__name__] += 1
     assert outcomes["TapDamagedError"] > outcomes.total() * 0.3
+    assert outcomes["shown"]
     for what, count in outcomes.most_common():
-        table("altered", TITLE, ["tap", "outcome", "count"], ["change set, looked at", what, count])
+        table("altered", TITLE, ["tap", "outcome", "count"], [f"change set as {style}, looked at", what, count])
+
+
+def test_an_altered_change_set_is_applied_or_refused(table):
+    """Whatever its bytes say, a start goes on, names what it lost, or ends with one of our errors."""
+    outcomes: Counter[str] = Counter()
+    for data in altered(changed()):
+        application = keeping()
+        try:
+            lost = applying.apply(data, application, Baseline(application)).lost
+            outcomes["applied, and what was lost is named" if lost else "applied"] += 1
+        except errors.TapError as error:
+            outcomes[type(error).__name__] += 1
+    assert outcomes["UnloadableError"] > outcomes.total() * 0.3
+    for what, count in outcomes.most_common():
+        table("altered", TITLE, ["tap", "outcome", "count"], ["change set, applied", what, count])
 
 
 def test_a_bomb_is_not_unpacked(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -18,8 +19,8 @@ import tapdaemon
 from tapdaemon import errors
 from tapdaemon.cli import graph
 from tapdaemon.persist.codec import styles
-from tapdaemon.tapfile import assembly, comparison, graphs, parsing, source, symbols
-from tapdaemon.tapfile.nodes import Group
+from tapdaemon.tapfile.graph import assembly, comparison, graphs, parsing, source, symbols
+from tapdaemon.tapfile.graph.nodes import Group
 
 
 def again(value):
@@ -115,6 +116,14 @@ def test_an_edit_holds():
         ("application = 1 + 1", "line 1: no literal"),
         ("application = " + "(" * 300 + ")" * 300, "line"),
         ("application = '\x00'", "line"),
+        ("application = a\na = application", "line 2: application is called what it is called"),
+        ("application = a = 1", "line 1: a label stands for itself"),
+        ("application = float('x')", "line 1: could not convert string to float"),
+        ("application = bytearray(1)", "line 1: a bytearray is made of bytes"),
+        ("application = obj('a:B', x=1)", "line 1: obj(...) is none of"),
+        ("application = obj('a:B').state(1, x=2)", "line 1: only .set(...) has names"),
+        ("application = obj('a:B').items([(1,)])", "line 1: a key and a value belong here"),
+        ("application = base('a')", "line 1: base(...) is none of"),
     ],
 )
 def test_what_is_no_source_is_told_by_its_line(text, told, tmp_path, monkeypatch):
@@ -152,6 +161,35 @@ def test_a_long_number_is_written():
     assert "0x" in graph.tree(root)
     json.dumps(graph.table(root))
     assert list(comparison.differences([root], [root])) == []
+
+
+def test_labels_that_lead_to_labels():
+    """However many: no recursion."""
+    names = ["application", *(f"x_{number}" for number in range(5_000)), "7"]
+    text = "\n".join(f"{name} = {after}" for name, after in itertools.pairwise(names))
+    assert parsing.parse(text) == [7]
+
+
+def test_no_label_of_an_object_is_taken_for_a_root():
+    """A class of somebody's may be called Application, or in letters that labels do not have."""
+    kinds = [type(name, (), {"__module__": __name__}) for name in ("Application", "Ünder", "If")]
+    globals().update({kind.__name__: kind for kind in kinds})
+    objects = [kind() for kind in kinds]
+    found = again([objects, objects[::-1]])
+    assert [type(one) for one in found[0]] == kinds
+    assert found[0] == found[1][::-1]
+
+
+class Mapping(dict):
+    """A dict of somebody's own."""
+
+
+def test_entries_that_lie_deep():
+    """Those of a kind of dict below the depth from which all have labels."""
+    deep = Mapping({(1, 2): [3]})
+    for _ in range(30):
+        deep = Mapping({"in": deep})
+    assert again(deep) == deep
 
 
 def test_a_name_that_is_written_otherwise_stays_itself():

@@ -16,8 +16,8 @@ from saved import payload
 import tapdaemon
 from tapdaemon import errors
 from tapdaemon.cli import graph
-from tapdaemon.tapfile import symbols
-from tapdaemon.tapfile.symbols import Group, Made
+from tapdaemon.tapfile.graph import symbols
+from tapdaemon.tapfile.graph.symbols import Group, Made
 
 PLAIN = st.recursive(
     st.none()
@@ -121,3 +121,21 @@ def test_what_is_damaged_says_so():
     for data in (DOORS["a persistent id"], DOORS["an extension code"], b"NN", reduced("os", "system")[:-2] + b"b."):
         with pytest.raises(errors.TapDamagedError):
             symbols.read(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"(.",  # a mark is no object
+        b"](a.",
+        b"(2\x94N.",
+        b"]NNs.",  # a list has no keys, a dict and a set take no items of a list
+        b"}Na.",
+        b"\x8fNa.",
+        b"N\x86.",  # one where a pair belongs
+    ],
+)
+def test_what_no_unpickler_would_follow_is_damage(data):
+    """Else nodes would hold what no node may."""
+    with pytest.raises(errors.TapDamagedError, match="no whole pickle"):
+        symbols.read(data)

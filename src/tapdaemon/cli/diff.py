@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tapdaemon.tapfile import changesets, comparison, graphs
-from tapdaemon.tapfile.changesets import ChangeSet
-from tapdaemon.tapfile.comparison import NOTHING, brief
 from tapdaemon.tapfile.container import TapImage
+from tapdaemon.tapfile.graph import comparison, graphs, listing
+from tapdaemon.tapfile.graph.changesets import ChangeSet
+from tapdaemon.tapfile.graph.comparison import NOTHING, Way, words
+from tapdaemon.tapfile.graph.listing import BaseGraph
+from tapdaemon.tapfile.graph.nodes import Group
 from tapdaemon.tapfile.manifest import Manifest, Recipe
 
 
@@ -42,29 +45,65 @@ def changes(first: TapImage, second: TapImage, names: tuple[str, str]) -> list[C
             Change(one.way, _words(one.before, one.after), _words(one.after, one.before))
             for one in comparison.differences(*roots)
         ]
-    sets = changesets.of(first, names[0]), changesets.of(second, names[1])
+    sets = graphs.changes_of(first, names[0]), graphs.changes_of(second, names[1])
     return found + list(_of_changes(sets, [root[0] if root else NOTHING for root in roots]))
 
 
 def _of_changes(sets: tuple[ChangeSet | None, ChangeSet | None], roots: list[Any]) -> Iterator[Change]:
     """What one change set has and the other has not; what a base has in its place is read off its graph."""
-    told = [{} if one is None else {change.way: (one, change) for change in changesets.listed(one)} for one in sets]
-    for way in dict.fromkeys([*told[0], *told[1]]):
-        sides = [_side(told[side].get(way), told[1 - side].get(way), roots[side]) for side in (0, 1)]
-        if sides[0] != sides[1]:
-            yield Change(way, sides[0], sides[1])
+    told = [{} if one is None else _by_way(listing.listed(one)) for one in sets]
+    entries = [[] if one is None else one.entries for one in sets]
+    # What a side that has no change has there is told by its own graph, at the places of the other side.
+    bases = [BaseGraph(root, entries[1 - side]) for side, root in enumerate(roots)]
+    both: list[tuple[Any, Any, Way]] = []
+    for at in dict.fromkeys([*told[0], *told[1]]):
+        (way, _), first, second = at, told[0].get(at), told[1].get(at)
+        if first is not None and second is not None:
+            if first.after is not NOTHING or second.after is not NOTHING:
+                both.append((first.after, second.after, Way(way)))
+        elif first is not None:
+            yield Change(way, *_sides(bases[1].at(first), first.after)[::-1])
+        elif second is not None:
+            yield Change(way, *_sides(bases[0].at(second), second.after))
+    for one in comparison.between(both):
+        yield Change(one.way, _words(one.before, one.after), _words(one.after, one.before))
 
 
-def _side(own: _Told | None, others: _Told | None, root: Any) -> tuple[str, ...]:
-    """What one side has at a place: what changed there, or what its base has."""
-    if own is not None:
-        return () if own[1].after is NOTHING else (changesets.words(own[1].after),)
-    assert others is not None
-    held = changesets.in_base(root, *others)
-    return () if held is NOTHING else (changesets.words(held),)
+def _by_way(changes: Iterable[listing.Change]) -> dict[tuple[str, int], listing.Change]:
+    """By way, and a number: ways that look alike are told apart by their order."""
+    counts: Counter[str] = Counter()
+    found = {}
+    for one in changes:
+        counts[one.way] += 1
+        found[one.way, counts[one.way]] = one
+    return found
 
 
-_Told = tuple[ChangeSet, changesets.Change]
+def _sides(before: Any, after: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines of a base and of what changed in it; of two lists, those of the elements that only one has."""
+    if isinstance(before, Group) and isinstance(after, Group) and before.kind == after.kind == "list":
+        lines = _only(before.items, after.items), _only(after.items, before.items)
+        return lines if any(lines) else (("its elements",), ("the same in another order",))
+    if after is NOTHING:
+        return ("something that the graph does not show" if before is NOTHING else words(before),), ()
+    first, second = () if before is NOTHING else (words(before),), (words(after),)
+    return first, second if first != second else (f"{second[0]} (another)",)
+
+
+def _only(items: list[Any], others: list[Any]) -> tuple[str, ...]:
+    """The items that the others are not, by what can be seen of each; the first few of many."""
+    rest = Counter(map(words, others))
+    found = []
+    for text in map(words, items):
+        if rest[text]:
+            rest[text] -= 1
+        else:
+            found.append(text)
+    return tuple(found) if len(found) <= _MANY else (*found[:_MANY], f"... and {len(found) - _MANY} more")
+
+
+_MANY = 20
+"""Elements of a list that are told one by one."""
 
 
 def _of_manifests(first: Manifest, second: Manifest) -> Iterator[Change]:
@@ -90,6 +129,7 @@ def _declared(manifest: Manifest) -> dict[str, tuple[str, ...]]:
         "not in it": needs.orphans,
         "base": (manifest.base,),
         "forgets": manifest.forgets,
+        "left out": tuple(map(str, manifest.left_out)),
         "recipe": tuple(shlex.join([step.maker, *step.arguments]) for step in recipe.steps),
         "Python file": () if recipe.python is None else (recipe.python,),
         "made in": (recipe.folder,),
@@ -115,8 +155,8 @@ def _of_code(first: Mapping[str, bytes], second: Mapping[str, bytes]) -> Iterato
 def _words(node: Any, against: Any) -> tuple[str, ...]:
     if node is NOTHING:
         return ()
-    text = brief(node)
-    if against is not NOTHING and text == brief(against):
+    text = words(node)
+    if against is not NOTHING and text == words(against):
         text += " (shared otherwise)"
     return (text,)
 

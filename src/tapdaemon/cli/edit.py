@@ -19,8 +19,8 @@ import tapdaemon
 from tapdaemon.cli.opening import opened
 from tapdaemon.cli.reporting import printable
 from tapdaemon.errors import ChangedError, TapError, UsageError
-from tapdaemon.tapfile import changesets, graphs, revision
 from tapdaemon.tapfile.container import TapImage, decode, encode
+from tapdaemon.tapfile.graph import graphs, revision
 from tapdaemon.tapfile.whole import replace_whole
 
 WRITER = f"tapctl edit, tapdaemon {tapdaemon.__version__}"
@@ -34,9 +34,9 @@ def edit(path: str, passphrase_file: str | None) -> str:
     """
     path = os.path.realpath(path)
     tap = opened(path, passphrase_file)
-    changes = changesets.of(tap.image, path)
+    changes = graphs.changes_of(tap.image, path)
     before = [] if changes is not None else graphs.roots(tap.image, path)
-    text = graphs.form("source").write(before) if changes is None else changesets.write(changes, "source")
+    text = graphs.form("source").write(before) if changes is None else graphs.write_changes(changes, "source")
     # What was sealed is not written to a disk in the clear.
     folder = _IN_MEMORY if tap.lock is not None and os.path.isdir(_IN_MEMORY) else None
 
@@ -45,11 +45,19 @@ def edit(path: str, passphrase_file: str | None) -> str:
         data = encode(tap.closed(new))
         decode(data, path)
         replace_whole(path, data, tap.status)
-        addresses = ", ".join(listen.address for listen in new.manifest.needs.listen) or "no declared address"
-        base = "; each start loads this graph now" if new.manifest.base != tap.image.manifest.base else ""
-        return f"{path}: {len(data)} bytes, {addresses}{base}"
+        return f"{path}: {len(data)} bytes, {_closing(tap.image, new)}"
 
     return _edited(text, folder, put) or f"{path}: unchanged"
+
+
+def _closing(before: TapImage, after: TapImage) -> str:
+    """What an edit means for the next start."""
+    if after.changes is not None:
+        return "whose changes the next start resumes"
+    addresses = ", ".join(listen.address for listen in after.manifest.needs.listen) or "no declared address"
+    if before.manifest.base == after.manifest.base:
+        return addresses
+    return f"{addresses}; each start loads this graph now, and its recipe is no longer followed"
 
 
 def _edited(text: bytes, folder: str | None, put: Callable[[bytes], str]) -> str | None:
@@ -82,8 +90,9 @@ def _edited(text: bytes, folder: str | None, put: Callable[[bytes], str]) -> str
 def _open_editor(name: str) -> None:
     try:
         click.edit(filename=name)
-    except click.ClickException as error:
-        raise UsageError("", error.format_message(), "name your editor in $VISUAL or $EDITOR") from error
+    except (click.ClickException, ValueError) as error:  # ValueError: a quote that is not closed
+        reason = error.format_message() if isinstance(error, click.ClickException) else f"no command: {error}"
+        raise UsageError("", reason, "name your editor in $VISUAL or $EDITOR") from error
 
 
 def _revised(image: TapImage, before: list[Any], text: bytes) -> TapImage:
@@ -96,9 +105,9 @@ def _revised(image: TapImage, before: list[Any], text: bytes) -> TapImage:
 def _changed(image: TapImage, text: bytes) -> TapImage:
     """The snapshot with the change set that a text says; its base's graph stays as it is."""
     with _mendable():
-        after = changesets.read(text, "source")
+        after = graphs.read_changes(text, "source")
     lineage = image.manifest.lineage._replace(time=int(time.time()), writer=WRITER)
-    made = changesets.with_changes(image, after)
+    made = graphs.with_changes(image, after)
     return made._replace(manifest=made.manifest._replace(lineage=lineage))
 
 
@@ -108,5 +117,6 @@ def _mendable() -> Iterator[None]:
     try:
         yield
     except TapError as error:
-        error.remedy = error.remedy if error.status != os.EX_DATAERR else "mend that line"
+        if error.status == os.EX_DATAERR:
+            error.remedy = "mend that line" if "line " in error.reason else "mend the text"
         raise

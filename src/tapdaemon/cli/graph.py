@@ -1,4 +1,4 @@
-"""A payload's graph for people and for programs: a tree with labels where objects are shared, or a flat table.
+"""Saved objects for people and for programs: a tree with labels where objects are shared, or a flat table.
 
 It is drawn from inert nodes, without recursion, so any depth and any cycle can be shown.
 """
@@ -6,11 +6,11 @@ It is drawn from inert nodes, without recursion, so any depth and any cycle can 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tapdaemon.tapfile import nodes
-from tapdaemon.tapfile.nodes import Group, Made, Name
+from tapdaemon.tapfile.graph import nodes, outline
+from tapdaemon.tapfile.graph.nodes import Group, Made, Name, Place
 
 _BRACKETS = {
     "list": "[]",
@@ -26,12 +26,18 @@ _DEEP = 100
 """Levels of indentation; what lies deeper is not moved further to the right."""
 
 
-def tree(root: Any) -> str:
-    """One line for each object and value, indented below what holds it; `&3` labels what `*3` means again."""
-    shared = nodes.shared([root])
+def tree(*roots: Any, names: Sequence[str] = ()) -> str:
+    """One line for each object and value, indented below what holds it; `&3` labels what `*3` means again.
+
+    :param names: what stands before each of the roots.
+    """
+    shared = nodes.shared(roots)
     labels: dict[int, int] = {}
     lines = []
-    stack: list[tuple[int, str, Any]] = [(0, "", root)]
+    stack: list[tuple[int, str, Any]] = [
+        (0, name, root) for name, root in zip(names or [""] * len(roots), roots, strict=True)
+    ]
+    stack.reverse()
     while stack:
         depth, way, value = stack.pop()
         words, children = _label(value, shared, labels)
@@ -41,13 +47,20 @@ def tree(root: Any) -> str:
     return "\n".join(lines)
 
 
-def table(root: Any) -> dict[str, Any]:
-    """Every object by a number, with its class and its parts; a part is a plain value or `{"ref": number}`."""
+def table(root: Any, changed: Sequence[tuple[str, Any]] = ()) -> dict[str, Any]:
+    """Every object by a number, with its class and its parts.
+
+    A part is a plain value, `{"ref": number}`, or `{"base": place}` for an object of the base that a change refers to.
+
+    :param changed: the changes of a snapshot: what each is, and its node.
+    """
     numbers: dict[int, int] = {}
     objects: list[dict[str, Any]] = []
-    queue = deque([root])
+    queue: deque[Any] = deque()
 
     def part(value: Any) -> Any:
+        if isinstance(value, Place):
+            return {"base": str(value)}
         if not isinstance(value, (Group, Made, Name)):
             return value if isinstance(value, _JSON) and not nodes.is_long(value) else nodes.literal(value)
         if id(value) not in numbers:
@@ -55,11 +68,13 @@ def table(root: Any) -> dict[str, Any]:
             queue.append(value)
         return {"ref": numbers[id(value)]}
 
-    top = part(queue.pop())
+    found: dict[str, Any] = {"root": part(root)}
+    if changed:
+        found["changes"] = [[name, part(value)] for name, value in changed]
     while queue:
         value = queue.popleft()
         objects.append({"is": _kind(value), "parts": [[name, part(child)] for name, child in _children(value)]})
-    return {"root": top, "objects": objects}
+    return found | {"objects": objects}
 
 
 def _label(value: Any, shared: set[int], labels: dict[int, int]) -> tuple[str, bool]:
@@ -76,7 +91,7 @@ def _label(value: Any, shared: set[int], labels: dict[int, int]) -> tuple[str, b
 
 
 def _plain(value: Any) -> str:
-    text = str(value) if isinstance(value, Name) else nodes.literal(value)
+    text = str(value) if isinstance(value, (Name, Place)) else nodes.literal(value)
     return text if len(text) <= _LONG else f"{text[:_LONG]}... ({len(text)} characters)"
 
 
@@ -86,7 +101,7 @@ def _kind(value: Any) -> str:
         return _BRACKETS[value.kind]
     if isinstance(value, Name):
         return str(value)
-    return str(value.kind) if value.kind is not None else f"{value.callee}()"
+    return outline.class_of(value) + ("" if value.kind is not None else "()")
 
 
 def _arguments(value: Made) -> list[Any]:

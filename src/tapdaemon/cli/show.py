@@ -7,14 +7,16 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from tapdaemon.cli.reporting import printable
-from tapdaemon.tapfile import changesets
-from tapdaemon.tapfile.changesets import ChangeSet
-from tapdaemon.tapfile.comparison import NOTHING
+from tapdaemon.errors import TapError
+from tapdaemon.tapfile.container import TapImage
+from tapdaemon.tapfile.graph import graphs, listing
 from tapdaemon.tapfile.manifest import Manifest
 
 _WIDTH = 14
 SHOWN = 40
-"""Changes that a page has at the most."""
+"""Lines of changes that a page has at the most."""
+READ_MAX = 8 * 2**20
+"""Bytes of a change set that is read for a page: to read as many takes some ten seconds."""
 _BASES = {
     "recipe": "its recipe is followed at each start",
     "graph": "its graph is loaded at each start",
@@ -22,25 +24,27 @@ _BASES = {
 }
 
 
-def page(path: str, size: int, manifest: Manifest, changes: Sequence[str] = ()) -> str:
+def page(path: str, size: int, manifest: Manifest, changed: Sequence[str] = ()) -> str:
     """Name, process, service tree with addresses, needs, recipe, lineage: a line or a few for each.
 
-    :param changes: what changed, in words, of a snapshot.
+    :param changed: what changed, in words, of a snapshot.
     """
-    lines = [*_lines(path, size, manifest), *_rows("changed", changes[:SHOWN])]
-    if len(changes) > SHOWN:
-        lines.append(_row("", f"and {len(changes) - SHOWN} more (tapctl show --graph, tapctl diff)"))
-    return printable("\n".join(lines))
+    return printable("\n".join([*_lines(path, size, manifest), *_rows("changed", changed)]))
 
 
-def changes_of(found: ChangeSet | None) -> list[str]:
-    """A change set in words, a line for each change."""
-    if found is None:
+def changes_of(image: TapImage, path: str) -> list[str]:
+    """What changed in words, of a snapshot: the first lines of many, and of one that cannot be read the reason."""
+    if image.changes is None:
         return []
-    return [
-        f"{one.way}: {'gone' if one.after is NOTHING else changesets.words(one.after)}"
-        for one in changesets.listed(found)
-    ]
+    if len(image.changes) > READ_MAX:
+        return [f"{len(image.changes)} bytes of changes, too many to list here: tapctl show --graph lists them"]
+    try:
+        found = graphs.changes_of(image, path)
+    except TapError as error:
+        return [f"what changed cannot be read: {error.reason}"]
+    lines = [] if found is None else list(listing.lines(found))
+    more = [] if len(lines) <= SHOWN else [f"and {len(lines) - SHOWN} lines more: tapctl show --graph has all"]
+    return [*lines[:SHOWN], *more] or ["nothing"]
 
 
 def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
@@ -50,7 +54,8 @@ def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
     yield _row("runs as", _identity(process.uid, process.gid))
     sealed = "" if manifest.seal is None else f"; sealed with {manifest.seal.cipher}, so most of it does not show here"
     yield from _rows("with", (f"--{name}={value}" for name, value in process.options))
-    yield _row("base", f"{_BASES[manifest.base]}; in style {manifest.style}{sealed}")
+    graph = "; it has no graph beside that" if manifest.base == "recipe" and _is_open_without_graph(manifest) else ""
+    yield _row("base", f"{_BASES[manifest.base]}{graph}; in style {manifest.style}{sealed}")
     yield from _rows("services", _services(manifest))
     yield from _rows("listens on", (listen.address for listen in manifest.needs.listen))
     yield from _rows("files", manifest.needs.files)
@@ -66,6 +71,10 @@ def _lines(path: str, size: int, manifest: Manifest) -> Iterator[str]:
     yield from _rows("forgets", manifest.forgets)
     yield from _rows("left out", map(str, manifest.left_out))
     yield _row("content", manifest.content[:12])
+
+
+def _is_open_without_graph(manifest: Manifest) -> bool:
+    return manifest.graph is None and manifest.seal is None
 
 
 def _row(name: str, value: str) -> str:

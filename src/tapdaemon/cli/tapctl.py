@@ -9,8 +9,9 @@ import click
 
 from tapdaemon.cli.reporting import printable, run_click
 from tapdaemon.errors import CannotCreateError, TapError, os_reason
-from tapdaemon.tapfile import changesets, folders, graphs
+from tapdaemon.tapfile import folders
 from tapdaemon.tapfile.container import TapFile
+from tapdaemon.tapfile.graph import graphs, listing
 from tapdaemon.tapfile.manifest import dump
 
 EPILOG = """\
@@ -52,20 +53,21 @@ def show(tap: str, *, as_json: bool, graph: bool, passphrase_file: str | None) -
         from tapdaemon.cli.opening import opened
 
         image = opened(path, passphrase_file).image
-        changes = changesets.of(image, path)
-        root = graphs.roots(image, path)[0] if image.graph is not None or changes is None else None
+        changes = graphs.changes_of(image, path)
+        roots = [] if image.graph is None and changes is not None else graphs.roots(image, path)[:1]
+        named = [] if changes is None else listing.named(changes)
         if as_json:
-            click.echo(json.dumps(table(root), indent=1))
+            click.echo(json.dumps(table(roots[0] if roots else None, named), indent=1))
             return
-        click.echo(printable("" if root is None else tree(root)))
-        for number, change in enumerate([] if changes is None else changes.roots, 1):
-            click.echo(printable(f"change {number}:\n{tree(change)}"))
+        names = [""] * len(roots) + [f"changed {name}" for name, _ in named]
+        click.echo(printable(tree(*roots, *(node for _, node in named), names=names)))
         return
     with TapFile(path, None) as file:
         has_changes = file.manifest.changes is not None and file.manifest.seal is None
-        changed = changes_of(changesets.of(file.image(), path)) if has_changes else []
+        changed = changes_of(file.image(), path) if has_changes else []
         if as_json:
             value = json.loads(dump(file.manifest)) | {"path": path, "content": file.manifest.content}
+            value |= {"changed": changed} if has_changes else {}
             click.echo(json.dumps(value, indent=2))
         else:
             click.echo(page(path, file.status.st_size, file.manifest, changed))

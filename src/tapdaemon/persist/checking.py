@@ -19,8 +19,8 @@ from typing import Any
 from tapdaemon.errors import FOREIGN, TapError, words
 from tapdaemon.persist import images
 from tapdaemon.persist.codec import styles
-from tapdaemon.tapfile import comparison, symbols
 from tapdaemon.tapfile.container import TapImage, decode, encode
+from tapdaemon.tapfile.graph import comparison, symbols
 
 LIMIT = 120.0
 FOLDER, UMASK, PATH = "the working folder", "the umask", "the path of modules"

@@ -13,8 +13,9 @@ from typing import Any
 
 from tapdaemon.errors import ContradictionError, TapSealedError, UnknownNameError, UnsavableError, UsageError, within
 from tapdaemon.persist import images, sealing, stock
-from tapdaemon.tapfile import changesets, folders, kinds, trust
+from tapdaemon.tapfile import folders, kinds, trust
 from tapdaemon.tapfile.container import TapFile, TapImage, encode, open_tap
+from tapdaemon.tapfile.graph import graphs
 from tapdaemon.tapfile.manifest import STYLES, Lineage
 from tapdaemon.tapfile.whole import replace_whole, write_whole
 
@@ -141,7 +142,7 @@ def _restyled(image: TapImage, request: Request, lineage: Lineage) -> TapImage:
     style = request.style or image.manifest.style
     if style == image.manifest.style:
         return image
-    made = changesets.restyled(image, style, request.source)
+    made = graphs.restyled(image, style, request.source)
     return made._replace(
         manifest=made.manifest._replace(
             lineage=image.manifest.lineage._replace(

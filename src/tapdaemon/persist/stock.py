@@ -25,7 +25,7 @@ from tapdaemon.errors import FOREIGN, UnknownUserError, UnloadableError, Unsavab
 from tapdaemon.persist import images
 from tapdaemon.persist.codec import pickling
 from tapdaemon.persist.state import kinds, saving
-from tapdaemon.tapfile import comparison, symbols
+from tapdaemon.tapfile.graph import comparison, symbols
 from tapdaemon.tapfile.kinds import STOCK_PICKLE, STOCK_SOURCE
 
 STYLES = {STOCK_PICKLE: "pickle", STOCK_SOURCE: "source"}

@@ -13,15 +13,15 @@ def _same(payload: bytes) -> bytes:
 
 
 def _graph(payload: bytes, before: str, after: str) -> bytes:
-    from tapdaemon.tapfile import graphs
+    from tapdaemon.tapfile.graph import graphs
 
     return graphs.form(after).write(graphs.form(before).read(payload))
 
 
 def _changes(payload: bytes, before: str, after: str) -> bytes:
-    from tapdaemon.tapfile import changesets
+    from tapdaemon.tapfile.graph import graphs
 
-    return changesets.write(changesets.read(payload, before), after)
+    return graphs.write_changes(graphs.read_changes(payload, before), after)
 
 
 class Codec(NamedTuple):

@@ -21,7 +21,7 @@ from tapdaemon.persist.state.resolving import Missing, resolve
 from tapdaemon.persist.state.rows import Row
 from tapdaemon.persist.state.steps import Entry
 from tapdaemon.persist.state.sweeping import set_attribute
-from tapdaemon.tapfile.ways import text
+from tapdaemon.tapfile.graph.ways import text
 
 
 class Applied(NamedTuple):
@@ -46,7 +46,7 @@ def apply(payload: bytes, application: Any, baseline: Baseline, *, is_same: bool
     try:
         entries, rest = _head(payload, lost)
         objects = resolve(entries, application, is_same=is_same)
-        rows = [Row(*row) for row in _roots(rest, lost, objects)]
+        rows = [_row(items, len(objects)) for items in _roots(rest, lost, objects)]
     except FOREIGN as error:
         raise UnloadableError(
             "its change set",
@@ -85,6 +85,17 @@ def _head(payload: bytes, lost: _Lost) -> tuple[list[Entry], bytes]:
     stream = io.BytesIO(payload)
     entries = [Entry(*entry) for entry in unpickling.Unpickler(stream, lost.name).load()]
     return entries, payload[stream.tell() :]
+
+
+def _row(items: Any, places: int) -> Row:
+    """A row as it should be; of a damaged change set nothing is put onto the base."""
+    row = Row(*items)
+    if type(row.place) is not int or not 0 <= row.place < places or row.facet not in _PUTTERS:
+        raise ValueError("a change of no place or of no facet")
+    kind = {"attributes": dict, "items": dict, "elements": list, "members": list}.get(row.facet, object)
+    if not isinstance(row.given, kind) or not isinstance(row.gone, (list, tuple)):
+        raise TypeError(f"{row.facet} that are none")
+    return row
 
 
 def _roots(payload: bytes, lost: _Lost, objects: list[Any]) -> list[Any]:

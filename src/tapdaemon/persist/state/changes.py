@@ -15,7 +15,7 @@ from tapdaemon.persist.state.elements import are_unchanged
 from tapdaemon.persist.state.four import Four, Moments, decide
 from tapdaemon.persist.state.objects import Shallow, is_unchanged, same
 from tapdaemon.persist.state.rows import ABSENT, Row
-from tapdaemon.tapfile.ways import of_key
+from tapdaemon.tapfile.graph.ways import of_key
 
 
 class Unkept(NamedTuple):

@@ -19,7 +19,7 @@ from tapdaemon.persist.state import objects
 from tapdaemon.persist.state.kinds import ATOMS, plan_of, qualified
 from tapdaemon.persist.state.objects import Part, attributes, class_attributes, module_attributes, own_classes, parts
 from tapdaemon.persist.state.steps import ROOT, Entry, Step
-from tapdaemon.tapfile.ways import text
+from tapdaemon.tapfile.graph.ways import text
 
 
 class Places:

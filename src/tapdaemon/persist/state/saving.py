@@ -28,8 +28,8 @@ from tapdaemon.persist.state.changes import Changes
 from tapdaemon.persist.state.places import Places, all_parts
 from tapdaemon.persist.state.rows import Row
 from tapdaemon.tapfile.fields import CONTROL, TEXT_MAX
+from tapdaemon.tapfile.graph.ways import STEPS, of_key
 from tapdaemon.tapfile.manifest import LeftOut
-from tapdaemon.tapfile.ways import STEPS, of_key
 
 log = Logger("tapd")
 TRIES = 20

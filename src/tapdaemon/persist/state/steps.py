@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from twisted.application.service import IService
 
 from tapdaemon.persist.state.objects import attributes
-from tapdaemon.tapfile.ways import ROOT
+from tapdaemon.tapfile.graph.ways import ROOT
 
 __all__ = ["FOLLOW", "GONE", "ROOT", "Entry", "Step"]
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tapdaemon.tapfile import comparison, fields, graphs, outline
+from tapdaemon.tapfile import fields
 from tapdaemon.tapfile.container import TapImage
+from tapdaemon.tapfile.graph import comparison, graphs, outline
 from tapdaemon.tapfile.manifest import Listen
 
 

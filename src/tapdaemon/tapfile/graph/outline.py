@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tapdaemon.tapfile import addresses
+from tapdaemon.tapfile.graph.nodes import Group, Made, Name
 from tapdaemon.tapfile.manifest import Listen, Service
-from tapdaemon.tapfile.nodes import Group, Made, Name
 
 COMPONENTS = "_adapterCache"
 """The attribute of an application (twisted.python.components.Componentized) that holds its parts by interface."""

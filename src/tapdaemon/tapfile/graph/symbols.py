@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tapdaemon.errors import TapDamagedError
-from tapdaemon.tapfile.nodes import Group, Made, Name, Place
+from tapdaemon.tapfile.graph.nodes import Group, Made, Name, Place
 
 
 class _Mark:
@@ -25,7 +25,7 @@ def read(payload: bytes) -> list[Any]:
 
     :raises TapDamagedError: it is no pickle, or does what none of ours does.
     """
-    return _read(io.BytesIO(payload), len(payload))
+    return _read(io.BytesIO(payload), len(payload), _Machine())
 
 
 def read_changes(payload: bytes) -> tuple[Any, list[Any]]:
@@ -34,12 +34,12 @@ def read_changes(payload: bytes) -> tuple[Any, list[Any]]:
     :raises TapDamagedError: as `read`.
     """
     stream = io.BytesIO(payload)
-    (places,) = _read(stream, 1)
-    return places, _read(stream, len(payload))[1:]  # the first puts the objects of the base into the memo
+    (places,) = _read(stream, 1, _Machine())
+    # The first of the others puts the objects of the base into the memo.
+    return places, _read(stream, len(payload), _Machine(has_base=True))[1:]
 
 
-def _read(stream: io.BytesIO, end: int) -> list[Any]:
-    machine = _Machine()
+def _read(stream: io.BytesIO, end: int, machine: _Machine) -> list[Any]:
     roots: list[Any] = []
     while stream.tell() < end:
         try:
@@ -62,9 +62,13 @@ _TUPLES: Mapping[str, int] = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class _Machine:
-    """The stack and the memo of an unpickler that makes nothing."""
+    """The stack and the memo of an unpickler that makes nothing.
 
-    def __init__(self) -> None:
+    :param has_base: whether there are objects of a base to refer to.
+    """
+
+    def __init__(self, *, has_base: bool = False) -> None:
+        self._has_base = has_base
         self._memo: dict[int, Any] = {}
         self._stack: list[Any] = []
 
@@ -73,7 +77,7 @@ class _Machine:
         for operation, argument, _ in operations:
             name = operation.name
             if name == "STOP":
-                return self._stack.pop()
+                return self._top(pop=True)
             if name in _PUSHED:
                 self._stack.append(argument)
             elif name in _CONSTANTS:
@@ -96,8 +100,16 @@ class _Machine:
 
     def _take(self, count: int) -> list[Any]:
         taken = self._stack[-count:]
+        if len(taken) < count or any(type(one) is _Mark for one in taken):
+            raise ValueError("the stack has less than what is taken from it")
         del self._stack[-count:]
         return taken
+
+    def _top(self, *, pop: bool = False) -> Any:
+        top = self._stack[-1]
+        if type(top) is _Mark:
+            raise ValueError("a mark stands where an object belongs")
+        return self._stack.pop() if pop else top
 
     def _to_mark(self) -> list[Any]:
         for index in range(len(self._stack) - 1, -1, -1):
@@ -125,23 +137,23 @@ class _Machine:
         self._to_mark()
 
     def duplicate(self, _: Any) -> None:
-        self._stack.append(self._stack[-1])
+        self._stack.append(self._top())
 
     def put(self, index: Any) -> None:
-        self._memo[int(index)] = self._stack[-1]
+        self._memo[int(index)] = self._top()
 
     def memoize(self, _: Any) -> None:
-        self._memo[len(self._memo)] = self._stack[-1]
+        self._memo[len(self._memo)] = self._top()
 
     def get(self, index: Any) -> None:
         self._stack.append(self._memo[int(index)])
 
     def known(self, _: Any) -> None:
         """An object that the loading side has, by its number."""
-        number = self._stack.pop()
-        if type(number) is not int:
-            raise ValueError("an object of the base is asked for by no number")
-        self._stack.append(Place("", f"place {number}", number))
+        (number,) = self._take(1)
+        if not self._has_base or type(number) is not int:
+            raise ValueError("an object of a base is asked for, and there is none")
+        self._stack.append(Place(number))
 
     def byte_array(self, data: Any) -> None:
         self._stack.append(Group("bytearray", [bytes(data)]))
@@ -161,19 +173,23 @@ class _Machine:
 
     def append(self, _: Any) -> None:
         (item,) = self._take(1)
-        _appended(self._stack[-1]).append(item)
+        _appended(self._top(), "list").append(item)
 
     def appends(self, _: Any) -> None:
         items = self._to_mark()
-        _appended(self._stack[-1]).extend(items)
+        _appended(self._top(), "list").extend(items)
+
+    def add_items(self, _: Any) -> None:
+        items = self._to_mark()
+        _appended(self._top(), "set").extend(items)
 
     def set_item(self, _: Any) -> None:
         pair = self._take(2)
-        _pairs(self._stack[-1]).append((pair[0], pair[1]))
+        _pairs(self._top()).append((pair[0], pair[1]))
 
     def set_items(self, _: Any) -> None:
         items = self._to_mark()
-        _pairs(self._stack[-1]).extend(_paired(items))
+        _pairs(self._top()).extend(_paired(items))
 
     def reduce(self, _: Any) -> None:
         callee, arguments = self._take(2)
@@ -197,7 +213,7 @@ class _Machine:
 
     def build(self, _: Any) -> None:
         (state,) = self._take(1)
-        target = self._stack[-1]
+        target = self._top()
         if not isinstance(target, Made):
             raise ValueError("a state for what is no object")  # noqa: TRY004 - one kind of error for a damaged payload
         target.states.append(state)
@@ -207,14 +223,17 @@ def _paired(items: list[Any]) -> list[tuple[Any, Any]]:
     return list(zip(items[::2], items[1::2], strict=True))
 
 
-def _appended(target: Any) -> list[Any]:
-    if isinstance(target, Group):
-        return target.items
-    found: list[Any] = target.appended
+def _appended(target: Any, kind: str) -> list[Any]:
+    """The items of a container of that kind, or of an object that is filled like one."""
+    if isinstance(target, Group) and target.kind != kind:
+        raise ValueError(f"{target.kind} takes no items of a {kind}")
+    found: list[Any] = target.items if isinstance(target, Group) else target.appended
     return found
 
 
 def _pairs(target: Any) -> list[tuple[Any, Any]]:
+    if isinstance(target, Group) and target.kind != "dict":
+        raise ValueError(f"{target.kind} takes no keys")
     found: list[tuple[Any, Any]] = target.items if isinstance(target, Group) else target.pairs
     return found
 
@@ -238,7 +257,7 @@ _OPERATIONS: Mapping[str, Callable[[_Machine, Any], None]] = {
     "DICT": _Machine.dictionary,
     "APPEND": _Machine.append,
     "APPENDS": _Machine.appends,
-    "ADDITEMS": _Machine.appends,
+    "ADDITEMS": _Machine.add_items,
     "SETITEM": _Machine.set_item,
     "SETITEMS": _Machine.set_items,
     "REDUCE": _Machine.reduce,

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
-from tapdaemon.tapfile import outline
-from tapdaemon.tapfile.nodes import Group, Made, Name, literal
+from tapdaemon.tapfile.graph import outline
+from tapdaemon.tapfile.graph.nodes import Group, Made, Name, Place, literal
 
 _ALIGNED = 1000
 """Lists up to this length are aligned; longer ones are compared place by place, for alignment is quadratic."""
@@ -52,12 +52,18 @@ NOTHING: Any = object()
 def differences(first: Sequence[Any], second: Sequence[Any]) -> Iterator[Difference]:
     """What differs between the roots of two graphs, in the order in which the first is read."""
     names = ("application", "states")
-    walker = _Walker()
-    stack: list[_Pair] = []
-    for index in reversed(range(max(len(first), len(second)))):
+    pairs: list[_Pair] = []
+    for index in range(max(len(first), len(second))):
         one = first[index] if index < len(first) else NOTHING
         other = second[index] if index < len(second) else NOTHING
-        stack.append((one, other, Way(_root_name(one) if index == 0 else names[min(index, 1)])))
+        pairs.append((one, other, Way(_root_name(one) if index == 0 else names[min(index, 1)])))
+    yield from between(pairs)
+
+
+def between(pairs: Sequence[tuple[Any, Any, Way]]) -> Iterator[Difference]:
+    """What differs between pairs of nodes, each with its way; which object stands for which holds over all of them."""
+    walker = _Walker()
+    stack = list(reversed(pairs))
     while stack:
         one, other, way = stack.pop()
         found, below = walker.compare(one, other, way)
@@ -72,8 +78,37 @@ def brief(node: Any) -> str:
         return outline.class_of(node) if node.kind is not None else f"{outline.class_of(node)}(...)"
     if isinstance(node, Group) and node.kind != "bytearray":
         return f"{node.kind} of {len(node.items)}"
-    text = str(node) if isinstance(node, Name) else literal(node)
+    if isinstance(node, Group):
+        text = f"bytearray({node.items[0] if node.items else b''!r})"
+    else:
+        text = str(node) if isinstance(node, (Name, Place)) else literal(node)
     return text if len(text) <= _LONG else f"{text[:_LONG]}... ({len(text)} characters)"
+
+
+def words(node: Any, levels: int = 2) -> str:
+    """A node as a line has it: a small container with what is in it, what a function gives back with its arguments.
+
+    :param levels: of containers in containers.
+    """
+    if isinstance(node, Group) and node.kind in _BRACKETS and levels and len(node.items) <= _FEW:
+        opening, closing = _BRACKETS[node.kind]
+        pairs = node.items if node.kind == "dict" else [(item,) for item in node.items]
+        text = opening + ", ".join(": ".join(words(part, levels - 1) for part in pair) for pair in pairs) + closing
+        return text if len(text) <= _LONG else brief(node)
+    if isinstance(node, Made) and node.kind is None and str(node.callee).startswith(_RULES) and levels:
+        if str(node.callee) in _LEFT_OUT:
+            return "(left out)"
+        given = node.arguments.items if isinstance(node.arguments, Group) else []
+        name = str(node.callee).rpartition(".")[2]
+        text = f"{name}({', '.join(words(one, levels - 1) for one in given[:_FEW])})"
+        return text if len(text) <= _LONG else f"{name}(...)"
+    return brief(node)
+
+
+_FEW = 8
+_BRACKETS = {"list": ("[", "]"), "tuple": ("(", ")"), "dict": ("{", "}"), "set": ("{", "}")}
+_RULES = "tapdaemon.persist.rules."
+_LEFT_OUT = (f"{_RULES}rebuild.gone", f"{_RULES}rebuild.nothing")
 
 
 def change(one: Difference) -> str:
@@ -100,7 +135,7 @@ class _Walker:
         """Whether two nodes differ by themselves, and what is to be compared below them."""
         if one is NOTHING or other is NOTHING or type(one) is not type(other):
             return True, []
-        if isinstance(one, Name):
+        if isinstance(one, (Name, Place)):
             return str(one) != str(other), []
         if not isinstance(one, (Group, Made)):
             return literal(one) != literal(other), []  # as text: NaN is itself, and -0.0 is not 0.0
@@ -209,7 +244,7 @@ def _keyed(items: Sequence[tuple[Any, Any]]) -> dict[_Key, tuple[Any, Any]]:
     counts: Counter[str] = Counter()
     found: dict[_Key, tuple[Any, Any]] = {}
     for key, value in items:
-        seen = brief(key) if isinstance(key, (Group, Made, Name)) else literal(key)
+        seen = brief(key) if isinstance(key, (Group, Made, Name, Place)) else literal(key)
         counts[seen] += 1
         found[seen, counts[seen]] = key, value
     return found

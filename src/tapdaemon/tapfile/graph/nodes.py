@@ -32,16 +32,17 @@ class Name:
 
 
 @dataclass(eq=False)
-class Place(Name):
-    """A reference to an object of the base, by the number of its place.
+class Place:
+    """A reference from a change set to an object of the base.
 
-    :param name: its way, as people read it.
+    :param number: of its place.  way: the same in words, once the table of places is known.
     """
 
-    number: int = 0
+    number: int
+    way: str = ""
 
     def __str__(self) -> str:
-        return f"the base's {self.name}"
+        return self.way or f"place {self.number}"
 
 
 @dataclass(eq=False)
@@ -120,10 +121,25 @@ def names(roots: Iterable[Any]) -> Iterator[Name]:
     stack = list(roots)
     while stack:
         node = stack.pop()
-        if isinstance(node, Name) and not isinstance(node, Place):
+        if isinstance(node, Name):
             yield node
         elif isinstance(node, (Group, Made)) and id(node) not in seen:
             seen.add(id(node))
+            stack += parts(node)
+
+
+def places(roots: Iterable[Any]) -> Iterator[Place]:
+    """Every reference to the base, each once."""
+    seen: set[int] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if not isinstance(node, (Group, Made, Place)) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, Place):
+            yield node
+        else:
             stack += parts(node)
 
 

@@ -10,9 +10,6 @@ The text is in Python's grammar: assignments to labels, of literals and of calls
 `obj` makes an object of a class without calling it, `call` calls what is named, `name` names it only; `.set(...)`
 sets attributes, `.state(x)` hands over any other state, `.by(callee, x)` does so through a function; `.append([...])`
 and `.items([(k, v), ...])` fill kinds of lists and dicts.  What is shared, part of a cycle or deep has a label.
-
-In a change set `places` is the table of places, each change a tuple (place, facet, given, gone, order), and
-``base(7, 'desk/clock')`` the object of the base at place 7; the words beside the number are for the reader.
 """
 
 from __future__ import annotations
@@ -20,16 +17,19 @@ from __future__ import annotations
 import keyword
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from tapdaemon.tapfile.nodes import Group, Made, Name, Place, literal, parts, shared
+from tapdaemon.tapfile.graph.nodes import Group, Made, Name, Place, literal, parts, shared
 
 HEADER = "# tapdaemon source 1\n"
 ROOT = "application"
-PLACES, CHANGE = "places", "change"
-"""The labels of a change set: the table of places, and change_1, change_2 …"""
+"""The label of the application; what holds states of objects beside it is application_1 and so on."""
+RESERVED = frozenset({ROOT, "places"})
+"""Labels that stand for something of their own."""
+_NO_LABEL = re.compile(r"[^a-z0-9_]")
 _DEEP = 12
 """Levels of brackets that stand in one expression; Python's own parser has a limit (200), and readers one before."""
 _WIDTH = 100
@@ -37,50 +37,49 @@ _WIDTH = 100
 
 def write(roots: Iterable[Any]) -> str:
     """The text of these roots; the same for the same graph."""
-    return _written({ROOT if number == 0 else f"{ROOT}_{number}": root for number, root in enumerate(roots)})
+    labelled = {ROOT if number == 0 else f"{ROOT}_{number}": root for number, root in enumerate(roots)}
+    writer = Writer(labelled.values(), labelled)
+    return HEADER + writer.assignments()
 
 
-def write_changes(places: Any, rows: Iterable[Any]) -> str:
-    """The text of a change set."""
-    return _written({PLACES: places} | {f"{CHANGE}_{number}": row for number, row in enumerate(rows, 1)})
+class Writer:
+    """Writes nodes as expressions.
 
+    :param roots: all that is going to be written.
+    :param labelled: those that have labels from the beginning, by these.
+    """
 
-def _written(labelled: dict[str, Any]) -> str:
-    writer = _Writer(labelled)
-    return HEADER + "".join(f"\n{label} = {text}\n" for label, text in writer.assignments())
-
-
-class _Writer:
-    def __init__(self, labelled: dict[str, Any]) -> None:
-        roots = list(labelled.values())
+    def __init__(self, roots: Iterable[Any], labelled: Mapping[str, Any] = MappingProxyType({})) -> None:
         self._labels: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
-        self._queue: list[tuple[str, Any]] = list(labelled.items())
+        self._queue: deque[tuple[str, Any]] = deque(labelled.items())
         for label, root in self._queue:
             if isinstance(root, (Group, Made)):
                 self._labels[id(root)] = label
-        self._shared = shared(roots)
+        self.shared = shared(roots)
 
-    def assignments(self) -> list[tuple[str, str]]:
-        """Label and expression of each, in the order in which they are reached."""
+    def assignments(self) -> str:
+        """The labels that have been used and not yet written, each with its expression."""
         found = []
-        for label, node in self._queue:  # grows while it is read
-            found.append((label, self._expression(node, 0)))
-        return found
+        while self._queue:
+            label, node = self._queue.popleft()
+            found.append(f"\n{label} = {self._expression(node, 0)}\n")
+        return "".join(found)
 
-    def _text(self, node: Any, depth: int) -> str:
+    def text(self, node: Any, depth: int) -> str:
         """A node where it is used: in place, or by its label."""
         if not isinstance(node, (Group, Made)):
             return _plain(node)
         known = self._labels.get(id(node))
-        if known is None and (id(node) in self._shared or (depth > _DEEP and parts(node))):
+        if known is None and (id(node) in self.shared or (depth > _DEEP and parts(node))):
             known = self._labels[id(node)] = self._label(node)
             self._queue.append((known, node))
         return known or self._expression(node, depth)
 
     def _label(self, node: Any) -> str:
         kind = node.kind or node.callee if isinstance(node, Made) else node.kind
-        word = re.sub(r"\W", "_", str(kind).rpartition(".")[2]).lower() if isinstance(kind, (Name, str)) else "object"
+        word = _NO_LABEL.sub("_", str(kind).rpartition(".")[2].lower()) if isinstance(kind, (Name, str)) else "object"
+        word = f"{word}_object" if word in RESERVED or keyword.iskeyword(word) or not word.isidentifier() else word
         self._counts[word] += 1
         return f"{word}_{self._counts[word]}"
 
@@ -92,49 +91,49 @@ class _Writer:
         word = "obj" if node.new else "call"
         arguments = node.arguments
         if isinstance(arguments, Group) and arguments.kind == "tuple":
-            given = [self._text(one, depth + 1) for one in arguments.items]
+            given = [self.text(one, depth + 1) for one in arguments.items]
         else:
-            given = [f"*{self._text(arguments, depth + 1)}"]
-        text = _wrapped(f"{word}(", [self._callee(node.callee, depth), *given], ")", depth)
+            given = [f"*{self.text(arguments, depth + 1)}"]
+        text = wrapped(f"{word}(", [self._callee(node.callee, depth), *given], ")", depth)
         if node.keywords is not None:
-            text += f".keywords({self._text(node.keywords, depth + 1)})"
+            text += f".keywords({self.text(node.keywords, depth + 1)})"
         if node.appended:
             text += f".append({self._group(Group('list', node.appended), depth + 1)})"
         if node.pairs:
-            pairs = [Group("tuple", list(pair)) for pair in node.pairs]
-            text += f".items({self._group(Group('list', pairs), depth + 1)})"
+            pairs = [f"({self.text(key, depth + 2)}, {self.text(value, depth + 2)})" for key, value in node.pairs]
+            text += f".items({wrapped('[', pairs, ']', depth + 1)})"
         return text + self._states(node, depth)
 
     def _callee(self, callee: Any, depth: int) -> str:
-        return repr(f"{callee.module}:{callee.name}") if isinstance(callee, Name) else self._text(callee, depth + 1)
+        return repr(f"{callee.module}:{callee.name}") if isinstance(callee, Name) else self.text(callee, depth + 1)
 
     def _states(self, node: Made, depth: int) -> str:
         text = ""
         for number, state in enumerate(node.states, 1):
             if node.setter is not None and number == len(node.states):
-                text += f".by({self._callee(node.setter, depth)}, {self._text(state, depth + 1)})"
-            elif _is_attributes(state) and id(state) not in self._shared:
-                given = [f"{name}={self._text(value, depth + 1)}" for name, value in state.items]
-                text += _wrapped(".set(", given, ")", depth, always=True)
+                text += f".by({self._callee(node.setter, depth)}, {self.text(state, depth + 1)})"
+            elif _is_attributes(state) and id(state) not in self.shared:
+                given = [f"{name}={self.text(value, depth + 1)}" for name, value in state.items]
+                text += wrapped(".set(", given, ")", depth, always=True)
             else:
-                text += f".state({self._text(state, depth + 1)})"
+                text += f".state({self.text(state, depth + 1)})"
         return text
 
     def _group(self, node: Group, depth: int) -> str:
         if node.kind == "bytearray":
             return f"bytearray({bytes(node.items[0] if node.items else b'')!r})"
         if node.kind == "dict":
-            given = [f"{self._text(key, depth + 1)}: {self._text(value, depth + 1)}" for key, value in node.items]
-            return _wrapped("{", given, "}", depth)
-        given = [self._text(item, depth + 1) for item in node.items]
+            given = [f"{self.text(key, depth + 1)}: {self.text(value, depth + 1)}" for key, value in node.items]
+            return wrapped("{", given, "}", depth)
+        given = [self.text(item, depth + 1) for item in node.items]
         if node.kind == "tuple":
-            return _wrapped("(", given, ",)" if len(given) == 1 else ")", depth)
+            return wrapped("(", given, ",)" if len(given) == 1 else ")", depth)
         opening, closing = {"list": ("[", "]"), "set": ("set([", "])"), "frozenset": ("frozenset([", "])")}[node.kind]
-        return _wrapped(opening, given, closing, depth)
+        return wrapped(opening, given, closing, depth)
 
 
-def _wrapped(opening: str, given: list[str], closing: str, depth: int, *, always: bool = False) -> str:
-    """On one line where that is short, else a line for each."""
+def wrapped(opening: str, given: list[str], closing: str, depth: int, *, always: bool = False) -> str:
+    """A list of expressions in brackets.  On one line where that is short, else a line for each."""
     line = opening + ", ".join(given) + closing
     if not given or ("\n" not in line and len(line) + 4 * depth <= _WIDTH and not always):
         return line
@@ -148,7 +147,7 @@ def _indented(text: str) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, Place):
-        return f"base({value.number}, {value.name!r})"
+        return f"base({value.way!r})"
     if isinstance(value, Name):
         return f"name({f'{value.module}:{value.name}'!r})"
     if isinstance(value, float) and not math.isfinite(value):
@@ -161,8 +160,8 @@ def _is_attributes(state: Any) -> bool:
     if not isinstance(state, Group) or state.kind != "dict":
         return False
     names = [name for name, _ in state.items]
-    return len(set(map(str, names))) == len(names) and all(
+    return all(
         # ASCII: the parser would write any other name in its normal form (NFKC).
         isinstance(name, str) and name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
         for name in names
-    )
+    ) and len(set(names)) == len(names)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-from tapdaemon.tapfile.nodes import Group, Made, Name, Place, parts
+from tapdaemon.tapfile.graph.nodes import Group, Made, Name, Place
 
 _HEAD = b"\x80\x05"
 _STOP = b"."
@@ -39,20 +39,6 @@ def assemble_changes(places: Any, rows: Iterable[Any], count: int) -> bytes:
     writer = _Writer(count)
     asked = b"".join(_atom(number) + b"Q\x940" for number in range(count))
     return assemble([places]) + _HEAD + asked + b"N." + b"".join(_HEAD + writer.write(row) + _STOP for row in rows)
-
-
-def places_in(roots: Iterable[Any]) -> Iterator[Place]:
-    """Every reference to the base, each once."""
-    seen: set[int] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if id(node) in seen or not isinstance(node, (Group, Made, Name)):
-            continue
-        seen.add(id(node))
-        if isinstance(node, Place):
-            yield node
-        stack += parts(node)
 
 
 class _Writer:
@@ -102,9 +88,11 @@ class _Writer:
 
     def _parts(self, node: Any) -> list[Any]:
         """What is written for a node, in order: bytes, nodes, ends."""
+        if isinstance(node, Place):
+            return [_get(node.number)]
         if not isinstance(node, (Group, Made, Name)):
             return [self._text(node) if isinstance(node, str) else _atom(node)]
-        known = node.number if isinstance(node, Place) else self._memo.get(id(node))
+        known = self._memo.get(id(node))
         if known is not None:
             return [_get(known)]
         if isinstance(node, Name):
