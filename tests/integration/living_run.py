@@ -60,8 +60,13 @@ class Living:
         """A function that commands the services."""
 
         def connect() -> bool:
-            with contextlib.suppress(ConnectionRefusedError):
-                opened.append(socket.create_connection(("127.0.0.1", self.ports[0]), 10))
+            # Refused before it listens; reset where for a moment the port is that of another test beside this one.
+            with contextlib.suppress(ConnectionError), contextlib.ExitStack() as stack:
+                one = stack.enter_context(socket.create_connection(("127.0.0.1", self.ports[0]), 10))
+                one.sendall(b"version ask\n")
+                if one.recv(1, socket.MSG_PEEK):
+                    stack.pop_all()
+                    opened.append(one)
             return bool(opened) or not alive()
 
         opened: list[socket.socket] = []
@@ -74,6 +79,7 @@ class Living:
                 lines.flush()
                 return lines.readline().rstrip("\n")
 
+            lines.readline()
             yield ask
 
     def phase(self, name: str, version: int, alive: Callable[[], bool]) -> None:
