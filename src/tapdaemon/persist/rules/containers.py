@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import copyreg
+import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -54,6 +55,8 @@ _KINDS: tuple[_Kind, ...] = (
     _Kind(collections.Counter, _nothing, lambda value: list(dict.items(value)), ("__setitem__",)),
     _Kind(dict, _nothing, lambda value: list(dict.items(value)), ("__setitem__",), is_made_bare=True),
     _Kind(list, _nothing, lambda value: list(list.__iter__(value)), ("append", "extend"), is_made_bare=True),
+    _Kind(bytearray, _nothing, bytes),
+    _Kind(random.Random, _nothing, lambda value: value.getstate()),
     _Kind(BaseException, lambda value: value.args, lambda _: None),
 )
 

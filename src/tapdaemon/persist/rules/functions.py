@@ -61,6 +61,18 @@ def has_global_name(function: types.FunctionType) -> bool:
     return found is function
 
 
+def is_bound(function: Any) -> bool:
+    """Whether a method of an object has that object with it."""
+    return not isinstance(getattr(function, "__self__", None), (types.NoneType, types.ModuleType))
+
+
+def module_of(method: Any) -> types.ModuleType | None:
+    """The module that has a bound method under its name: so `random` has those of its generator, as functions."""
+    names = getattr(method, "__module__", None), type(method.__self__).__module__
+    homes = [sys.modules[name] for name in names if name in sys.modules]
+    return next((home for home in homes if vars(home).get(getattr(method, "__name__", "")) is method), None)
+
+
 def _named(owner: Any, name: str) -> Any:
     """What a module or a class has under a name; no descriptor of somebody's is asked."""
     homes = owner.__mro__ if isinstance(owner, type) else (owner,)

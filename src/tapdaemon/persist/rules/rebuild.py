@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import importlib
+import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
@@ -75,7 +76,7 @@ _BASES: Mapping[str, type[Any]] = {
     one.__name__: one
     for one in (
         set, frozenset, collections.deque, collections.OrderedDict, collections.defaultdict, collections.Counter,
-        BaseException, dict, list,
+        BaseException, dict, list, bytearray, random.Random,
     )
 }  # fmt: skip
 _FILLERS: Mapping[str, Callable[[Any, Any], None]] = {
@@ -86,10 +87,22 @@ _FILLERS: Mapping[str, Callable[[Any, Any], None]] = {
     "Counter": _fill_dict,
     "dict": _fill_dict,
     "list": list.extend,
+    "bytearray": bytearray.extend,
+    "Random": lambda value, content: value.setstate(content),
 }
 
 
-class Gone:
+class Mark:
+    """Stands for an object that is not there, until it is swept."""
+
+    __slots__ = ()
+
+    def __call__(self, *_: Any, **__: Any) -> Self:
+        """What it would make is not there either."""
+        return self
+
+
+class Gone(Mark):
     """Stands in a container or an attribute for an object that did not come back, until it is swept.
 
     It takes whatever a pickle does to an object.
@@ -169,15 +182,15 @@ def of_reactor(name: str) -> Any:
 
 
 def method(owner: Any, name: str) -> Any:
-    """A bound method."""
-    return getattr(owner, name)
+    """A bound method; of an object that is not there, nothing either."""
+    return owner if isinstance(owner, Mark) else getattr(owner, name)
 
 
 def bound(function: Any, owner: Any) -> Any:
     """A method whose function is not its owner's class's."""
     import types
 
-    return types.MethodType(function, owner)
+    return owner if isinstance(owner, Mark) else types.MethodType(function, owner)
 
 
 def ssh_key(data: bytes) -> Any:

@@ -17,7 +17,9 @@ from tapdaemon.persist.rules import containers, keys, live, rebuild
 from tapdaemon.persist.rules import twisted as twisted_rules
 from tapdaemon.persist.rules.functions import (
     NoNameError,
+    is_bound,
     local_function,
+    module_of,
     new_cell,
     reduce_cell,
     reduce_function,
@@ -69,6 +71,9 @@ def check_class(kind: type) -> Reduction:
 def _method(method: types.MethodType) -> Reduction:
     """By its owner and the name that it has there: a decorator may have given the function another."""
     owner, function = method.__self__, method.__func__
+    home = module_of(method)
+    if home is not None:
+        return rebuild.method, (home, function.__name__)
     name = _attribute(owner, function)
     if name is not None:
         return rebuild.method, (owner, name)
@@ -99,10 +104,9 @@ def _is(found: Any, function: Any) -> bool:
 
 def _builtin(function: Any) -> Reduction:
     """A method of a built-in object, bound; Python's own way is getattr, which no payload may call."""
-    owner = function.__self__
-    if owner is None or isinstance(owner, types.ModuleType):
+    if not is_bound(function):
         return NotImplemented
-    return rebuild.method, (owner, function.__name__)
+    return rebuild.method, (module_of(function) or function.__self__, function.__name__)
 
 
 def _module(module: types.ModuleType) -> Reduction:
@@ -186,6 +190,11 @@ def _json_decoder(decoder: Any) -> Reduction:
     return rebuild.new, (type(decoder),), (arguments, attributes), None, None, rebuild.set_json_decoder
 
 
+def _system_random(value: Any) -> Reduction:
+    """Nothing is inside; its own reduction says that it has no state."""
+    return rebuild.new, (type(value),), (vars(value),), None, None, rebuild.set_attributes
+
+
 def _count(counter: Any) -> Reduction:
     """A counter by what it shows of itself: since Python 3.14 nothing of itertools has a value."""
     import ast
@@ -226,6 +235,7 @@ RULES: dict[str, Rule] = {
     "_struct.Struct": _struct,
     "json.decoder.JSONDecoder": _json_decoder,
     "itertools.count": _count,
+    "random.SystemRandom": _system_random,
     "types.UnionType": _union,
     "typing.Union": _union,
     "typing._UnionGenericAlias": _union,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import array
 import collections
 import io
-import random
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,10 +11,9 @@ from typing import Any, NamedTuple
 from tapdaemon.errors import FOREIGN, UnloadableError, words
 from tapdaemon.persist.codec import unpickling
 from tapdaemon.persist.rules import live, rebuild
-from tapdaemon.persist.state import kinds, sweeping
+from tapdaemon.persist.state import contents, kinds, sweeping
 from tapdaemon.persist.state import objects as looking
 from tapdaemon.persist.state.baseline import Baseline, tag
-from tapdaemon.persist.state.changes import versions_of
 from tapdaemon.persist.state.resolving import Missing, resolve
 from tapdaemon.persist.state.rows import Row
 from tapdaemon.persist.state.steps import Entry
@@ -69,9 +66,9 @@ def apply(payload: bytes, application: Any, baseline: Baseline, *, is_same: bool
             continue
         if number is not None:
             applied.rows.append(row._replace(place=number))
-    sweeping.replace(swaps, [objects, swaps])
-    baseline.applied(applied.rows)
-    _finish(_holders(applied.rows, baseline))
+    if swaps:
+        sweeping.replace(swaps, [objects, swaps, *baseline.containers()])
+    _finish(_holders(applied.rows, baseline), baseline)
     return applied
 
 
@@ -170,8 +167,8 @@ def _without(row: Row, marks: set[int]) -> Row:
     return row
 
 
-def _finish(holders: Iterable[Any]) -> None:
-    """Upgrade what is Versioned, and tell objects that they are back.
+def _finish(holders: Iterable[Any], baseline: Baseline) -> None:
+    """Upgrade what is Versioned, take down what is state now, and tell objects that they are back.
 
     :param holders: objects of the base.
     :raises UnloadableError: an upgrade fails.
@@ -180,6 +177,7 @@ def _finish(holders: Iterable[Any]) -> None:
     try:
         if persisted is not None:  # else nothing can be Versioned
             persisted.doUpgrade()
+        baseline.applied()
         for value in (*rebuild.taken_resumed(), *holders):
             resumed = live.rule_of(type(value)).resumed
             if resumed is not None:
@@ -254,39 +252,20 @@ def merged(own: list[Any], given: list[Any], had: list[Any]) -> list[Any]:
 
 
 def _put_members(target: Any, row: Row) -> None:
-    own = list(set.__iter__(target))
+    parts = merged(list(set.__iter__(target)), list(row.given), list(row.gone))
     set.clear(target)
-    set.update(target, merged(own, list(row.given), list(row.gone)) if _is_mergeable(row) else row.given)
-
-
-def _is_mergeable(row: Row) -> bool:
-    """Whether what the old base had can be told from what life added: atoms can, and what has a place."""
-    return all(kinds.plan_of(type(part)).is_value or part in row.given for part in row.gone)
+    set.update(target, parts)
 
 
 def _put_content(target: Any, row: Row) -> Iterable[tuple[Any, Any]]:
     """Inside the object, where that can be; else another stands in its place everywhere."""
-    given = row.given
-    if isinstance(target, random.Random):
-        target.setstate(given.getstate())
-    elif isinstance(target, (io.BytesIO, io.StringIO)):
-        _rewrite(target, given)
-    elif isinstance(target, (bytearray, array.array)):
-        target[:] = given
-    else:
-        return [(target, given)]
-    return []
-
-
-def _rewrite(target: Any, given: Any) -> None:
-    """What a stream in memory holds, and where it stands."""
-    target.__setstate__(given.__getstate__())
+    return [] if contents.put(target, row.given) else [(target, row.given)]
 
 
 def _put_versioned(target: Any, row: Row) -> None:
     """Of an older version of its class an object has the whole state, which the class then upgrades."""
     versions, state = row.given
-    if versions == versions_of(type(target)):
+    if versions == kinds.versions_of(type(target)):
         return
     from twisted.persisted import styles
 

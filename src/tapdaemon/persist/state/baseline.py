@@ -6,7 +6,7 @@ It looks at the objects of the base and at those that the start made; `changes` 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from twisted.application.service import IService
@@ -15,7 +15,7 @@ from tapdaemon.persist.rules import live
 from tapdaemon.persist.state import kinds
 from tapdaemon.persist.state.objects import Shallow, is_pending, is_unchanged, parts, same, shallow
 from tapdaemon.persist.state.places import Places
-from tapdaemon.persist.state.rows import ABSENT, Row
+from tapdaemon.persist.state.rows import ABSENT
 
 MADE_MAX = 200_000
 """Objects that the start made, and that are watched for changes at the most."""
@@ -58,25 +58,18 @@ class Baseline:
         self._touched: set[int] = set()
         self._pending: dict[int, Any] = {}
 
-    def applied(self, rows: Iterable[Row]) -> None:
-        """Remember what a change set gave: it is state for good."""
-        for row in rows:
-            if row.facet in ("attributes", "items"):
-                self.resumed[row.place, row.facet].update(row.given, row.gone)
-                if row.order is not None:
-                    self.resumed[row.place, row.facet].add(ORDER)
-            elif row.facet in ("elements", "members"):
-                self.resumed[row.place, row.facet] |= _differing(row)
-            else:
-                self.resumed[row.place, row.facet].add(None)
-                if row.facet == "state":
-                    self.resumed[row.place, "attributes"].update(self._differing_names(row.place))
+    def containers(self) -> Iterable[Any]:
+        """What the baseline itself holds objects of the base in: nothing of that is to be replaced with them."""
+        yield self.places.objects
+        for state in self.built.states:
+            yield from state.values()
 
-    def _differing_names(self, number: int) -> Iterable[str]:
-        """The attributes that an object's own __setstate__ has made of its state."""
-        built = self.built.states[number].get("attributes", {})
-        now = self.places.shallow(self.places.objects[number]).get("attributes", {})
-        return (name for name in {**built, **now} if not same(built.get(name, ABSENT), now.get(name, ABSENT)))
+    def applied(self) -> None:
+        """A change set has been put on: what differs from Built now is state for good."""
+        now = Moment(self.places, self.built)
+        for number, (built, given) in enumerate(zip(self.built.states, now.states, strict=True)):
+            for facet in given if given is not built else ():
+                self.resumed[number, facet] |= _DIFFERING[facet](built.get(facet, ()), given[facet])
 
     def was_resumed(self, number: int, facet: str, name: Any) -> bool:
         """Whether the last start took an attribute, a key or an element from a change set."""
@@ -159,17 +152,52 @@ class Baseline:
         return is_touched
 
 
-def _differing(row: Row) -> set[Any]:
-    """The tags of the elements that a row brings, takes away or puts elsewhere: of equal ones, one more counts."""
-    had, given = list(map(tag, row.gone)), list(map(tag, row.given))
-    if row.facet == "elements" and len(had) == len(given):
-        return {one for pair in zip(had, given, strict=True) if pair[0] != pair[1] for one in pair}
-    counts = Counter(given)
-    counts.subtract(had)
+def _names(built: Any, now: Any) -> set[Any]:
+    """The names or keys under which two states differ, and `ORDER` where setting these would not give it."""
+    before = built or {}
+    found = {name for name in {**before, **now} if not same(before.get(name, ABSENT), now.get(name, ABSENT))}
+    if [*(name for name in before if name in now), *(name for name in now if name not in before)] != list(now):
+        found.add(ORDER)
+    return found
+
+
+def _elements(built: Any, now: Any) -> set[Any]:
+    """The tags of the elements that came, went or stand elsewhere; of equal ones, one more counts."""
+    had, has = list(map(tag, built)), list(map(tag, now))
+    if len(had) == len(has):
+        return {one for pair in zip(had, has, strict=True) if pair[0] != pair[1] for one in pair}
+    return _members(built, now)
+
+
+def _members(built: Any, now: Any) -> set[Any]:
+    counts = Counter(map(tag, now))
+    counts.subtract(map(tag, built))
     return {one for one, count in counts.items() if count}
 
 
+_DIFFERING: Mapping[str, Callable[[Any, Any], set[Any]]] = {
+    "attributes": _names,
+    "items": _names,
+    "elements": _elements,
+    "members": _members,
+    "content": lambda built, now: {None} if built != now else set(),
+}
+"""What of one facet a change set gave, by the names that the four moments are asked for."""
+
+
 def tag(value: Any) -> Any:
-    """What an element is known by in a list: an atom by its value, any other by its identity."""
+    """What an element is known by in a list or set, in this base and another: a value by itself, else its identity."""
     kind = type(value)
-    return (kind, value) if kind in kinds.ATOMS and kind is not slice else id(value)
+    if kind in kinds.ATOMS and kind is not slice:
+        return kind, value
+    if kind is tuple:
+        return kind, tuple(map(tag, value))
+    if kind is frozenset:
+        return kind, frozenset(map(tag, value))
+    if kinds.plan_of(kind).is_value:
+        try:
+            hash(value)
+        except TypeError:
+            return id(value)
+        return kind, value
+    return id(value)

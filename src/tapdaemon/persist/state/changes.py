@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from tapdaemon.errors import FOREIGN
 from tapdaemon.persist.rules import live
 from tapdaemon.persist.state import elements, kinds, machinery, objects, words
 from tapdaemon.persist.state.baseline import ORDER, Baseline
+from tapdaemon.persist.state.contents import copied
 from tapdaemon.persist.state.elements import are_unchanged
 from tapdaemon.persist.state.four import Four, Moments, decide
 from tapdaemon.persist.state.objects import Shallow, is_unchanged, same
@@ -31,16 +33,24 @@ class Changes(NamedTuple):
     unkept: list[Unkept]
 
 
-def find(baseline: Baseline, *, is_running: bool) -> Changes:
+def find(baseline: Baseline, *, is_running: bool, whole: AbstractSet[int]) -> Changes:
     """What is state, as it was at Last.
 
     :param is_running: of an application that goes on: there is no Stopped.
+    :param whole: numbers of sets that are given whole, by value, see `changed_inside`.
     """
-    return _Finder(baseline, is_running=is_running).find()
+    return _Finder(baseline, is_running=is_running, whole=whole).find()
+
+
+def changed_inside(baseline: Baseline) -> set[int]:
+    """The sets whose members have no place, and something changed in one: nothing less than the whole tells of it."""
+    built, last = baseline.built.inside, baseline.last.inside
+    return {owner for at, owner in baseline.places.owned.items() if not is_unchanged(built[at], last[at])}
 
 
 class _Finder:
-    def __init__(self, baseline: Baseline, *, is_running: bool) -> None:
+    def __init__(self, baseline: Baseline, *, is_running: bool, whole: AbstractSet[int]) -> None:
+        self._whole = whole
         self._baseline, self._places, self._is_running = baseline, baseline.places, is_running
         self._rows: list[Row] = []
         self._unkept: list[Unkept] = []
@@ -54,27 +64,23 @@ class _Finder:
 
     def find(self) -> Changes:
         base = self._baseline
-        whole = self._changed_inside()
         moments = zip(base.built.states, base.ready.states, base.last.states, base.stopped.states, strict=True)
         for number, states in enumerate(moments):
-            if number not in whole and states[0] is states[2] and states[0] is states[3]:
+            if number not in self._whole and states[0] is states[2] and states[0] is states[3]:
                 continue
             if self._kept and _is_below(self._places.text(number), self._kept):
                 states = (states[0], states[0], states[3], states[3])  # noqa: PLW2901 - as if life had done all of it
             try:
-                self._of_object(number, states, is_whole=number in whole)
+                self._of_object(number, states)
             except FOREIGN as error:  # code of the application's, asked on the way
                 reason = f"its changes cannot be told: {errors.words(error)}"
                 self._unkept.append(Unkept(self._places.text(number), self._places.objects[number], reason))
         self._take_own_states()
         return Changes(self._rows, self._unkept)
 
-    def _changed_inside(self) -> set[int]:
-        """The holders of objects without a place in which something changed."""
-        built, last = self._baseline.built.inside, self._baseline.last.inside
-        return {owner for at, owner in self._places.owned.items() if not is_unchanged(built[at], last[at])}
-
-    def _of_object(self, number: int, states: Sequence[Shallow], *, is_whole: bool) -> None:
+    def _of_object(self, number: int, states: Sequence[Shallow]) -> None:
+        if number in self._whole and "members" not in states[2]:
+            self._rows.append(self._of_whole(number, list(self._places.objects[number])))
         for facet in states[2]:
             contents = [state.get(facet, ()) for state in states]
             if facet in ("attributes", "items"):
@@ -82,11 +88,11 @@ class _Finder:
             elif facet == "content":
                 row = self._of_content(number, contents)
             else:
-                row = self._of_elements(number, facet, contents, is_whole=is_whole)
+                row = self._of_elements(number, facet, contents)
             if row is None:
                 continue
             self._rows.append(row)
-            versions = versions_of(type(self._places.objects[number]))
+            versions = kinds.versions_of(type(self._places.objects[number]))
             if facet == "attributes" and versions:
                 whole = {name: part for name, part in states[2][facet].items() if not live.is_live(part)}
                 self._rows.append(Row(number, "versioned", (versions, whole)))
@@ -96,7 +102,7 @@ class _Finder:
         owners = [
             number
             for number, value in enumerate(self._places.objects)
-            if not isinstance(value, type) and kinds.has_own_state(type(value)) and not versions_of(type(value))
+            if not isinstance(value, type) and kinds.has_own_state(type(value)) and not kinds.versions_of(type(value))
         ]
         changed = {number for row in self._rows for number in self._places.way(row.place)} if owners else set()
         for number in changed.intersection(owners):
@@ -187,13 +193,11 @@ class _Finder:
         verdict = decide(_four(contents, self._is_running, was_resumed), lambda one, other: bool(one == other))
         if not verdict.is_state or self._is_forgotten(self._places.text(number)):
             return None
-        return Row(number, "content", objects.copied(self._places.objects[number]))
+        return Row(number, "content", copied(self._places.objects[number]))
 
-    def _of_elements(self, number: int, facet: str, contents: Sequence[Any], *, is_whole: bool) -> Row | None:
-        """The row of a list's or set's elements.
-
-        :param is_whole: whether one without a place has changed inside: then all of them are given by value.
-        """
+    def _of_elements(self, number: int, facet: str, contents: Sequence[Any]) -> Row | None:
+        """The row of a list's or set's elements."""
+        is_whole = number in self._whole
         built, ready, last, stopped = contents
         place = self._places.text(number)
         if self._is_forgotten(place) or (not is_whole and are_unchanged(built, last)):
@@ -211,7 +215,23 @@ class _Finder:
                 for part, is_own in kept
                 if is_own or self._can_keep(lambda: f"{place}[…]", part, is_large=is_large)
             ]
-        return Row(number, facet, given, list(built))
+        # The members of the base that have no place stay as the next base has them, if all do.
+        strangers = {id(part) for part in built if id(part) in self._places.owned} if facet == "members" else set()
+        if is_whole or not strangers <= {id(part) for part in given}:
+            return self._of_whole(number, given)
+        if not strangers:
+            return Row(number, facet, given, list(built))
+        return Row(number, facet, *([part for part in one if id(part) not in strangers] for one in (given, built)))
+
+    def _of_whole(self, number: int, members: Sequence[Any]) -> Row:
+        """The row of a set that is given by value."""
+        value = self._places.objects[number]
+        if isinstance(value, set):
+            return Row(number, "content", set(members))
+        whole = frozenset.__new__(type(value), members)
+        for name, part in objects.attributes(value).items():
+            object.__setattr__(whole, name, part)
+        return Row(number, "content", whole)
 
     def _place(self, number: int, facet: str, name: Any) -> str:
         return self._places.text(number) + (f".{name}" if facet == "attributes" else of_key(name))
@@ -275,14 +295,3 @@ def _order(built: dict[Any, Any], given: dict[Any, Any], gone: list[Any], last: 
     would_be = [key for key in built if key not in lost] + [key for key in given if key not in built]
     wanted = [key for key in last if key in given or key in built]
     return None if len(wanted) != len(would_be) or wanted == would_be else wanted
-
-
-def versions_of(kind: type) -> dict[str, int]:
-    """The versions of a class and its bases, where it is one of `twisted.persisted.styles.Versioned`."""
-    lineage = kind.__mro__
-    last = next((number for number, base in enumerate(lineage) if base.__name__ == "Versioned"), 0)
-    return {
-        f"{base.__module__}.{base.__qualname__}": base.__dict__["persistenceVersion"]
-        for number, base in enumerate(lineage)
-        if number != last and last and "persistenceVersion" in base.__dict__
-    }

@@ -32,15 +32,16 @@ _VALUE_NAMES = frozenset({
 })  # fmt: skip
 """By name, so that a start imports none of them."""
 _LEAF_BASES = (
-    type, types.ModuleType, types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType,
-    types.MethodDescriptorType, types.ClassMethodDescriptorType, types.GetSetDescriptorType,
+    type, types.ModuleType, types.WrapperDescriptorType, types.MethodDescriptorType,
+    types.ClassMethodDescriptorType, types.GetSetDescriptorType,
     types.MemberDescriptorType, types.CodeType, types.FrameType, types.TracebackType, types.GeneratorType,
     types.CoroutineType, types.AsyncGeneratorType, types.MappingProxyType, weakref.ref, property, staticmethod,
     classmethod, io.IOBase, memoryview, types.GenericAlias,
 )  # fmt: skip
-_CONTENT_NAMES = frozenset(
+CONTENT_NAMES = frozenset(
     {"builtins.bytearray", "array.array", "itertools.count", "random.Random", "_io.BytesIO", "_io.StringIO"}
 )
+"""Classes of which only their own pickle shows what is inside."""
 _LEAF_NAMES = frozenset({
     "twisted.internet.base.ReactorBase", "twisted.logger._logger.Logger", "twisted.logger._observer.LogPublisher",
     "zope.interface.interface.InterfaceClass", "zope.interface.interface.InterfaceBase",
@@ -91,7 +92,9 @@ plan_of: Callable[[type], Plan] = _Plans().__getitem__
 """The plan of a class: asked for every object, so one look-up, in C."""
 
 
-SPECIAL: tuple[type, ...] = (types.MethodType, types.FunctionType, partial, tuple, frozenset)
+SPECIAL: tuple[type, ...] = (
+    types.MethodType, types.BuiltinMethodType, types.MethodWrapperType, types.FunctionType, partial, tuple, frozenset,
+)  # fmt: skip
 """Classes whose objects have parts that are no attributes and cannot be changed."""
 _INSIDE = frozenset({
     "builtins.generator", "builtins.coroutine", "builtins.async_generator", "_hashlib.HASH", "_hashlib.HMAC",
@@ -134,14 +137,14 @@ def _plan(kind: type) -> Plan:
     names = _names(kind)
     if kind in ATOMS or names & _VALUE_NAMES:
         return _VALUE
-    if names & _CONTENT_NAMES:
-        return Plan(("content",))
+    slots = tuple(_slots_of(kind))
+    if names & CONTENT_NAMES and "random.SystemRandom" not in names:  # that one has nothing inside
+        return Plan(("attributes", "content") if kind.__dictoffset__ or slots else ("content",), slots)
     if issubclass(kind, _LEAF_BASES) or names & _LEAF_NAMES or live.rule_of(kind).live:
         return _LEAF
     if is_event(kind):
         return Plan(("attributes",), is_event=True)
     special = next((base for base in SPECIAL if issubclass(kind, base)), None)
-    slots = tuple(_slots_of(kind))
     facets = ["attributes"] if kind.__dictoffset__ or slots or kind is types.CellType else []
     facets += [name for name, bases in _GROUPS if issubclass(kind, bases)]
     if not facets and special is None and _is_foreign(kind) and not live.may_be_live(kind):
@@ -156,6 +159,13 @@ _GROUPS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("elements", (list, deque)),
     ("members", (set,)),
 )
+
+
+def is_of_values(value: object) -> bool:
+    """Whether it is a tuple or frozenset of values: a value itself then."""
+    return isinstance(value, (tuple, frozenset)) and all(
+        plan_of(type(part)).is_value or is_of_values(part) for part in value
+    )
 
 
 def is_event(kind: type) -> bool:
@@ -180,11 +190,23 @@ def _names(kind: type) -> set[str]:
 def has_own_state(kind: type) -> bool:
     """Whether a class of the application's own says what its state is, and takes it back.
 
-    Twisted's own do not count: they leave out what is state here.
+    Twisted's own do not count: they leave out what is state here.  Nor do those of objects with a content (see
+    `CONTENT_NAMES`): they leave out the attributes.
     """
     return all(_own_home(kind, name) for name in ("__getstate__", "__setstate__"))
 
 
 def _own_home(kind: type, name: str) -> bool:
     home = next((base for base in kind.__mro__ if name in vars(base)), object)
-    return home is not object and not home.__module__.startswith("twisted.")
+    return home is not object and home.__module__.partition(".")[0] not in ("twisted", "random", "_io")
+
+
+def versions_of(kind: type) -> dict[str, int]:
+    """The versions of a class and its bases, where it is one of `twisted.persisted.styles.Versioned`."""
+    lineage = kind.__mro__
+    last = next((number for number, base in enumerate(lineage) if base.__name__ == "Versioned"), 0)
+    return {
+        f"{base.__module__}.{base.__qualname__}": base.__dict__["persistenceVersion"]
+        for number, base in enumerate(lineage)
+        if number != last and last and "persistenceVersion" in base.__dict__
+    }

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import collections
-import copy
 import functools
 import operator
-import pickle
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from tapdaemon.errors import FOREIGN
 from tapdaemon.persist.rules import live
-from tapdaemon.persist.rules.functions import has_global_name
+from tapdaemon.persist.rules.functions import has_global_name, is_bound, module_of
 from tapdaemon.persist.state import kinds
-from tapdaemon.persist.state.kinds import ATOMS, UNREADABLE, Plan, plan_of, qualified
+from tapdaemon.persist.state.contents import content
+from tapdaemon.persist.state.kinds import ATOMS, Plan, plan_of, qualified
 
 Shallow = dict[str, Any]
 """The state of one object by facet, a copy one level deep; see `kinds.FACETS`."""
@@ -25,7 +23,7 @@ Shallow = dict[str, Any]
 class Part(NamedTuple):
     """A part of an object.
 
-    :param step: how the object leads to it: a kind of step (see `places.STEPS`) and a name, key or number.
+    :param step: how the object leads to it: a kind of step (see `ways.STEPS`) and a name, key or number.
     """
 
     step: tuple[str, Any]
@@ -91,35 +89,12 @@ def _attributes(value: Any, plan: Plan) -> dict[str, Any]:
     return found
 
 
-_OPEN_MAX = 1 << 24
-"""Bytes of a C object's pickle, at the most, that are compared."""
-
-
-def _content(value: Any, _: Plan) -> bytes:
-    """A copy of what is inside, only to be compared."""
-    if isinstance(value, bytearray):
-        return bytes(value)
-    name = type(value).__name__
-    if name == "count":
-        return repr(value).encode()
-    if hasattr(value, "getvalue"):
-        return b"" if value.closed else pickle.dumps((value.getvalue(), value.tell()), 5)
-    try:
-        found = pickle.dumps(value.getstate() if hasattr(value, "getstate") else value, 5)
-    except FOREIGN:
-        found = None
-    if found is None or len(found) > _OPEN_MAX:
-        UNREADABLE.add(type(value))
-        return b""
-    return found
-
-
 _READERS: dict[str, Callable[[Any, Plan], Any]] = {
     "attributes": _attributes,
-    "items": lambda value, _: _items(value),
+    "items": lambda value, _: ordered_items(value),
     "elements": lambda value, _: list(list.__iter__(value) if isinstance(value, list) else value),
     "members": lambda value, _: list(set.__iter__(value)),
-    "content": _content,
+    "content": lambda value, _: content(value),
 }
 
 
@@ -144,7 +119,7 @@ def module_attributes(module: types.ModuleType) -> dict[str, Any]:
     }
 
 
-def _items(value: Any) -> dict[Any, Any]:
+def ordered_items(value: Any) -> dict[Any, Any]:
     """In the order that the dict itself has."""
     is_ordered = isinstance(value, collections.OrderedDict)
     return dict(collections.OrderedDict.items(value) if is_ordered else dict.items(value))
@@ -211,8 +186,16 @@ def is_nameable(key: Any) -> bool:
 
 
 def _of_method(method: types.MethodType) -> Iterator[Part]:
+    if module_of(method) is not None:
+        return
     yield Part(("special", "self"), method.__self__)
     yield Part(("special", "function"), method.__func__)
+
+
+def _of_builtin(method: Any) -> Iterator[Part]:
+    """Of a method of an object of C's, the object; a function has none."""
+    if is_bound(method) and module_of(method) is None:
+        yield Part(("special", "self"), method.__self__)
 
 
 def _of_function(function: types.FunctionType) -> Iterator[Part]:
@@ -236,6 +219,8 @@ def _of_tuple(value: tuple[Any, ...]) -> Iterator[Part]:
 
 _SPECIAL: dict[type, Callable[[Any], Iterator[Part]]] = {
     types.MethodType: _of_method,
+    types.BuiltinMethodType: _of_builtin,
+    types.MethodWrapperType: _of_builtin,
     types.FunctionType: _of_function,
     functools.partial: _of_partial,
     tuple: _of_tuple,
@@ -262,6 +247,8 @@ def same(one: Any, other: Any) -> bool:
 _SAME: dict[type, Callable[[Any, Any], bool]] = {
     tuple: lambda one, other: len(one) == len(other) and all(map(same, one, other)),
     types.MethodType: lambda one, other: one.__self__ is other.__self__ and one.__func__ is other.__func__,
+    types.BuiltinMethodType: lambda one, other: one.__self__ is other.__self__ and one.__name__ == other.__name__,
+    types.MethodWrapperType: lambda one, other: one.__self__ is other.__self__ and one.__name__ == other.__name__,
     frozenset: lambda one, other: len(one) == len(other) and all(type(part) in ATOMS for part in one) and one == other,
 }
 """Values that are made of others."""
@@ -290,8 +277,3 @@ def _are_keys(before: dict[Any, Any], now: dict[Any, Any]) -> bool:
 def are_same(before: Sequence[Any], now: Sequence[Any]) -> bool:
     """Whether each part is what it was.  At C's speed where all are the same objects, which is the rule."""
     return len(before) == len(now) and (all(map(operator.is_, before, now)) or all(map(same, before, now)))
-
-
-def copied(value: Any) -> Any:
-    """An equal object, for one whose inside only its pickle shows."""
-    return copy.copy(value)

@@ -16,7 +16,7 @@ from twisted.application.service import IService, IServiceCollection
 
 from tapdaemon.core.parent import ParentOptions, become
 from tapdaemon.persist.state import objects
-from tapdaemon.persist.state.kinds import ATOMS, plan_of, qualified
+from tapdaemon.persist.state.kinds import ATOMS, is_of_values, plan_of, qualified
 from tapdaemon.persist.state.objects import Part, attributes, class_attributes, module_attributes, own_classes, parts
 from tapdaemon.persist.state.steps import ROOT, Entry, Step
 from tapdaemon.tapfile.graph.ways import text
@@ -105,7 +105,8 @@ class Places:
         ]
         while stack:
             owner, value = stack.pop()
-            if id(value) in self.numbers or id(value) in self.owned or plan_of(type(value)).is_leaf:
+            is_known = id(value) in self.numbers or id(value) in self.owned
+            if is_known or plan_of(type(value)).is_leaf or is_of_values(value):
                 continue
             self.owned[id(value)] = owner
             self.unplaced.append(value)
@@ -155,5 +156,5 @@ def _members(value: Any) -> Iterator[Any]:
     facets = plan_of(type(value)).facets
     if "members" in facets:
         yield from set.__iter__(value)
-    elif type(value) is frozenset:
-        yield from value
+    elif isinstance(value, frozenset):
+        yield from frozenset.__iter__(value)

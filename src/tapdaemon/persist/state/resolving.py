@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tapdaemon.persist.rules.rebuild import Mark
 from tapdaemon.persist.state.kinds import qualified
 from tapdaemon.persist.state.objects import Part, parts
 from tapdaemon.persist.state.places import children, is_collection
-from tapdaemon.persist.state.steps import FOLLOW, GONE, ROOT, Entry
-
-BY_ORDER = frozenset({"key", "value", "element"})
-"""Steps by number alone, which hold only where the class is the same."""
+from tapdaemon.persist.state.steps import FOLLOW, GONE, LISTED, ROOT, Entry, Step
 
 
 def resolve(entries: Sequence[Entry], application: Any, *, is_same: bool = False) -> list[Any]:
@@ -22,16 +20,14 @@ def resolve(entries: Sequence[Entry], application: Any, *, is_same: bool = False
         and what stood under it is found by its class and its turn among the keys that are new.
     """
     found: list[Any] = []
-    turns = _Turns(entries) if is_same else None
+    turns, listed = _Turns(entries) if is_same else None, _Listed()
     for number, (parent, step, kind) in enumerate(entries):
         holder = application if parent == ROOT else found[parent]
         if isinstance(holder, Missing):
             found.append(Missing(number))
             continue
         try:
-            value = FOLLOW[step[0]](holder, step[1])
-            if step[0] in BY_ORDER and _kind(value) != kind:
-                raise LookupError(step)
+            value = listed.find(parent, holder, step, kind) if step[0] in LISTED else FOLLOW[step[0]](holder, step[1])
         except GONE:
             value = Missing(number) if turns is None else turns.find(number, holder)
         found.append(value)
@@ -40,6 +36,27 @@ def resolve(entries: Sequence[Entry], application: Any, *, is_same: bool = False
 
 def _kind(value: Any) -> str:
     return qualified(type(value))
+
+
+class _Listed:
+    """Finds what steps by number lead to, where the class is the same still.
+
+    The steps from one holder follow one another: it is listed once for all of them.
+    """
+
+    def __init__(self) -> None:
+        self._parent = ROOT
+        self._lists: dict[str, list[Any]] = {}
+
+    def find(self, parent: int, holder: Any, step: Step, kind: str) -> Any:
+        if parent != self._parent:
+            self._parent, self._lists = parent, {}
+        if step[0] not in self._lists:
+            self._lists[step[0]] = LISTED[step[0]](holder)
+        value = self._lists[step[0]][step[1]]
+        if _kind(value) != kind:
+            raise LookupError(step)
+        return value
 
 
 class _Turns:
@@ -67,7 +84,7 @@ def _children_of(holder: Any) -> Iterator[Part]:
     return children(holder) if is_collection(type(holder)) else iter(())
 
 
-class Missing:
+class Missing(Mark):
     """Stands for an object of the older base that the newer one does not have.
 
     :param number: of its place.

@@ -18,9 +18,10 @@ from twisted.logger import Logger
 
 from tapdaemon.errors import UnsavableError, os_reason
 from tapdaemon.persist.codec import pickling
-from tapdaemon.persist.codec.pickling import Dumped, Left
+from tapdaemon.persist.codec.asking import PROTOCOL, Left
+from tapdaemon.persist.codec.pickling import Dumped
 from tapdaemon.persist.rules import live, rebuild
-from tapdaemon.persist.rules.functions import has_global_name
+from tapdaemon.persist.rules.functions import has_global_name, is_bound, module_of
 from tapdaemon.persist.state import apart, kinds
 from tapdaemon.persist.state import changes as finding
 from tapdaemon.persist.state.baseline import Baseline
@@ -93,12 +94,23 @@ def _saved(
     """In the child."""
     if is_running:
         baseline.take_last()
-    changes = finding.find(baseline, is_running=is_running)
     places = baseline.places
-    dumped = pickling.dump(
-        [tuple(row) for row in changes.rows], known=known(places), mark=rebuild.gone, watch=watch, refused=refused
-    )
-    head = pickle.dumps([tuple(entry) for entry in places.entries], pickling.PROTOCOL)
+    whole = finding.changed_inside(baseline)
+    while True:
+        changes = finding.find(baseline, is_running=is_running, whole=whole)
+        dumped = pickling.dump(
+            [tuple(row) for row in changes.rows],
+            known=known(places),
+            mark=rebuild.gone,
+            watch=watch,
+            refused=refused,
+            asked=places.owned,
+        )
+        owners = {places.owned[at] for at in dumped.met}
+        if owners <= whole:
+            break
+        whole |= owners  # something else refers to a member that has no place: the two have to stay one object
+    head = pickle.dumps([tuple(entry) for entry in places.entries], PROTOCOL)
     return ChangeSet(head + dumped.payload, tuple(sorted(dumped.modules)), tuple(left_out(changes, dumped, places)))
 
 
@@ -108,8 +120,10 @@ def known(places: Places) -> list[Any]:
 
 
 def _has_name(value: Any) -> bool:
-    if isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType)):
+    if isinstance(value, (type, types.ModuleType)):
         return True
+    if isinstance(value, (types.BuiltinFunctionType, types.MethodType)):
+        return not is_bound(value) or module_of(value) is not None
     if isinstance(value, types.FunctionType):
         return has_global_name(value)
     return kinds.is_named(type(value))

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from twisted.application.service import IService
 
-from tapdaemon.persist.state.objects import attributes
+from tapdaemon.persist.state.objects import attributes, ordered_items
 from tapdaemon.tapfile.graph.ways import ROOT
 
-__all__ = ["FOLLOW", "GONE", "ROOT", "Entry", "Step"]
+__all__ = ["FOLLOW", "GONE", "LISTED", "ROOT", "Entry", "Step"]
 
 Step = tuple[str, Any]
 
@@ -47,10 +47,6 @@ def _follow_attribute(value: Any, name: str) -> Any:
     return attributes(value)[name]
 
 
-def _follow_element(value: Any, number: int) -> Any:
-    return list(value)[number]
-
-
 def _follow_member(value: Any, kind: str) -> Any:
     (found,) = [one for one in value if f"{type(one).__module__}.{type(one).__qualname__}" == kind]
     return found
@@ -80,12 +76,15 @@ FOLLOW: Mapping[str, Callable[[Any, Any], Any]] = {
     "child": _follow_child,
     "attribute": _follow_attribute,
     "item": dict.__getitem__,
-    "key": lambda value, key: list(dict.keys(value))[key],
-    "value": lambda value, key: list(dict.values(value))[key],
-    "element": _follow_element,
     "member": _follow_member,
     "cell": _follow_cell,
     "special": lambda value, key: getattr(value, _SPECIAL_NAMES.get(key, key)),
 }
-"""Every kind of step of `ways.STEPS`, from an object by a key; raises one of `GONE` where there is no such step."""
+"""How each kind of step leads from an object by a key; it raises one of `GONE` where there is no such step."""
+LISTED: Mapping[str, Callable[[Any], list[Any]]] = {
+    "key": lambda value: list(ordered_items(value)),
+    "value": lambda value: list(ordered_items(value).values()),
+    "element": list,
+}
+"""Steps by number alone: what they number.  With `FOLLOW` these are the steps of `ways.STEPS`."""
 GONE = (LookupError, AttributeError, TypeError, ValueError, StopIteration)
