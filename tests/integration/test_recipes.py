@@ -151,7 +151,9 @@ def test_what_a_maker_sets_among_twistds_options_is_kept(tmp_path, tapd, settled
     for more, mode in ([], 0o640), (["--umask", "077"], 0o600):
         server = tapd(*more, "settled.tap")
         assert stat.S_IMODE((tmp_path / "written").stat().st_mode) == mode
+        assert (tmp_path / "settled.pid").read_text().strip() == str(server.process.pid)
         assert server.stop() == 0
+        assert not (tmp_path / "settled.pid").exists()
         (tmp_path / "written").unlink()
 
 

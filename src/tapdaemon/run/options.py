@@ -24,6 +24,7 @@ class Options(NamedTuple):
     rundir: str = "."
     chroot: str | None = None
     pidfile: str | None = None
+    late_pidfile: str | None = None  # no option: a maker's own
     umask: int | None = None
     uid: str | None = None
     gid: str | None = None

@@ -18,6 +18,7 @@ from tapdaemon.errors import AlreadyRunningError, CannotCreateError, os_reason
 class Pidfile(Protocol):
     def fds(self) -> list[int]: ...
     def write(self) -> None: ...
+    def made(self) -> None: ...
     def remove(self) -> None: ...
 
 
@@ -30,8 +31,36 @@ class NoPidfile:
     def write(self) -> None:
         """No file."""
 
+    def made(self) -> None:
+        """No file."""
+
     def remove(self) -> None:
         """No file."""
+
+
+class LatePidfile:
+    """One that a maker has set: locked and written when the application is made, as twistd writes it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = os.path.abspath(path)
+        self._file: Pidfile = NoPidfile()
+
+    def fds(self) -> list[int]:
+        return []
+
+    def write(self) -> None:
+        """Not yet."""
+
+    def made(self) -> None:
+        """Lock and write it.
+
+        :raises AlreadyRunningError, CannotCreateError: as `LockedPidfile`.
+        """
+        self._file = LockedPidfile(self._path)
+        self._file.write()
+
+    def remove(self) -> None:
+        self._file.remove()
 
 
 class LockedPidfile:
@@ -82,6 +111,9 @@ class LockedPidfile:
         """Write our pid: after daemonizing, for that changes it."""
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def made(self) -> None:
+        """It stands already."""
 
     def remove(self) -> None:
         """Remove the file, if its folder still lets us, and let go of the lock."""

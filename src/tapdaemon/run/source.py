@@ -185,8 +185,8 @@ def settings(options: Options, here: Surroundings, uid: int) -> tuple[tuple[str,
     except TapError:
         return ()
     # A maker that looks for its pidfile before it starts (carbon's) must not find the one that is written for it.
-    early = ("pidfile",) if manifest.base == "recipe" else ()
-    return tuple((name, text) for name, text in manifest.process.options if name not in early)
+    names = {"pidfile": "late_pidfile"} if manifest.base == "recipe" else {}
+    return tuple((names.get(name, name), text) for name, text in manifest.process.options)
 
 
 def _path(options: Options, here: Surroundings) -> str:

@@ -49,6 +49,7 @@ class World(NamedTuple):
     verdict: Verdict
     notifier: Notifier
     typed: bytes | None = None
+    pidfile: pidfiles.Pidfile = pidfiles.NoPidfile()
 
 
 DEFAULT_PIDFILE = "twistd.pid"
@@ -86,7 +87,7 @@ def run(options: Options, here: Surroundings, precursor: NoPredecessor | Predece
             pidfile.write()
             if here.notify_socket:
                 notifier = SystemdNotifier(here.notify_socket, _report, muted=precursor.is_there)
-            world = World(here, precursor, verdict, notifier, typed)
+            world = World(here, precursor, verdict, notifier, typed, pidfile)
             _live(options, world, daemon=daemon, folder=folder)
         finally:
             pidfile.remove()  # before the caller is told, who may start it again at once
@@ -115,6 +116,8 @@ def _daemonizes(options: Options, here: Surroundings) -> bool:
 
 def _pidfile(options: Options, *, daemon: bool) -> pidfiles.Pidfile:
     """In the foreground only where one is asked for."""
+    if options.pidfile is None and options.late_pidfile:
+        return pidfiles.LatePidfile(os.path.join(options.rundir, options.late_pidfile))
     path = DEFAULT_PIDFILE if options.pidfile is None and daemon else options.pidfile
     if not path:
         return pidfiles.NoPidfile()
@@ -161,7 +164,7 @@ def _live(options: Options, world: World, *, daemon: bool, folder: str) -> None:
         become(identity)
         destination = _begin_log(options, here, source, daemon=daemon)
         if identity is None and os.geteuid() == 0:
-            _warn_of_root()
+            _warn("this runs as root, for neither the tap nor -u names a user; make it with mktap -u")
         try:
             _serve(options, world, source, held, destination)
         except TapError as error:
@@ -219,10 +222,10 @@ def _begin_log(options: Options, here: Surroundings, source: Source, *, daemon: 
     return destination
 
 
-def _warn_of_root() -> None:
+def _warn(text: str) -> None:
     from twisted.logger import Logger
 
-    Logger("tapd").warn("this runs as root, for neither the tap nor -u names a user; make it with mktap -u")
+    Logger("tapd").warn("{text}", text=text)
 
 
 def _serve(options: Options, world: World, source: Source, held: list[Any], destination: Log) -> None:
@@ -240,6 +243,10 @@ def _serve(options: Options, world: World, source: Source, held: list[Any], dest
     )
     listening.install()
     loaded = loading.load(options, here, source, world.precursor, lambda passed: listening.take(inherit(passed)))
+    try:
+        world.pidfile.made()
+    except CannotCreateError as error:  # twistd writes it as root; we are by now who serves
+        _warn(str(error))
 
     def ready() -> None:
         loaded.settle()
