@@ -13,6 +13,7 @@ from twisted.application.service import IService
 
 from tapdaemon.persist.rules import live
 from tapdaemon.persist.state import kinds
+from tapdaemon.persist.state.born import Born
 from tapdaemon.persist.state.objects import Shallow, is_pending, is_unchanged, parts, same, shallow
 from tapdaemon.persist.state.places import Places
 from tapdaemon.persist.state.rows import ABSENT
@@ -53,6 +54,7 @@ class Baseline:
         self.own_roots = {name.partition(".")[0] for name in names}
         self.built = self.ready = self.last = self.stopped = Moment(self.places)
         self.resumed: defaultdict[tuple[int, str], set[Any]] = defaultdict(set)
+        self.born = Born((), self.is_base)
         self._is_ready = False
         self._made: dict[int, tuple[Any, Shallow]] = {}
         self._touched: set[int] = set()
@@ -81,13 +83,16 @@ class Baseline:
         self.ready = self.last = self.stopped = Moment(self.places, self.built)
         self._watch_made()
 
-    def take_last(self) -> None:
+    def take_last(self, *, is_running: bool = False) -> None:
         """The services are about to be told to stop, or a running snapshot is taken."""
         if not self._is_ready:  # it came at once: what the start did is no life
             self.take_ready()
         self.last = self.stopped = Moment(self.places, self.ready)
         self._pending = {id(value): value for value in self._changed_values() if is_pending(value)}
         self._touched = {at for at, (value, before) in self._made.items() if not is_unchanged(before, shallow(value))}
+        if not is_running:
+            touched = (value for at, (value, _) in self._made.items() if at in self._touched)
+            self.born = Born([*self._changed_values(), *self._came(), *touched], self.is_base)
 
     def take_stopped(self) -> None:
         """They have stopped."""
@@ -124,6 +129,13 @@ class Baseline:
             for facet in ("attributes", "items") if last is not ready else ():
                 before = ready.get(facet, {})
                 yield from (part for name, part in last.get(facet, {}).items() if before.get(name, ABSENT) is not part)
+
+    def _came(self) -> Iterable[Any]:
+        """The elements that came to a list or set since Ready."""
+        for ready, last in zip(self.ready.states, self.last.states, strict=True):
+            for facet in ("elements", "members") if last is not ready else ():
+                before = set(map(id, ready.get(facet, ())))
+                yield from (part for part in last.get(facet, ()) if id(part) not in before)
 
     def is_base(self, value: Any) -> bool:
         """Whether an object has a place."""

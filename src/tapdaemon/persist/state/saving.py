@@ -93,7 +93,9 @@ def _saved(
 ) -> ChangeSet:
     """In the child."""
     if is_running:
-        baseline.take_last()
+        baseline.take_last(is_running=True)
+    else:
+        baseline.born.undo_stop()
     places = baseline.places
     whole = finding.changed_inside(baseline)
     while True:
